@@ -1,0 +1,44 @@
+#include "harness/cpus.hpp"
+
+#include <cerrno>
+#include <string>
+#include <system_error>
+
+namespace weft::bench {
+
+namespace {
+
+cpu_set_t affinity() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) {
+    throw std::system_error{errno, std::system_category(), "sched_getaffinity"};
+  }
+  return set;
+}
+
+}  // namespace
+
+std::vector<int> allowed_cpus() {
+  const cpu_set_t set = affinity();
+  std::vector<int> cpus;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (CPU_ISSET(static_cast<unsigned>(cpu), &set)) cpus.push_back(cpu);
+  }
+  return cpus;
+}
+
+void pin(int cpu) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(cpu), &set);
+  if (::sched_setaffinity(0, sizeof set, &set) != 0) {
+    throw std::system_error{errno, std::system_category(), "pinning to CPU " + std::to_string(cpu)};
+  }
+}
+
+Pinned::Pinned(int cpu) : before_{affinity()} { pin(cpu); }
+
+Pinned::~Pinned() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+}  // namespace weft::bench

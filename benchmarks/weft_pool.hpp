@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstddef>
+#include <weft/weft.hpp>
+
+#include "harness/benchmark.hpp"
+#include "harness/cpus.hpp"
+
+namespace weft::bench {
+
+inline void pin_this_worker(int cpu) { pin(cpu); }
+
+inline PoolOptions pool_of(std::size_t workers) {
+  PoolOptions options;
+  options.limit = workers;
+  return options;
+}
+
+/// A pool of one worker that has started, the worker on the answering side's CPU and this thread on the other. The
+/// pool is made before the thread is pinned: it counts the CPUs that it may use, and one alone would not be spun on.
+class PinnedPool {
+ public:
+  explicit PinnedPool(const Run& run) : pool{pool_of(1)}, pinned_{started(pool, run)} {}
+  Pool pool;
+
+ private:
+  static int started(Pool& pool, const Run& run) {
+    pool.submit<pin_this_worker>(run.peer_cpu()).get();
+    return run.cpu();
+  }
+  Pinned pinned_;
+};
+
+}  // namespace weft::bench

@@ -1,0 +1,94 @@
+// Tasks to one worker: from submit() to the value.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/limits.hpp"
+#include "benchmarks.hpp"
+#include "fiber/reactor.hpp"
+#include "weft_pool.hpp"
+
+namespace weft::bench {
+
+namespace {
+
+constexpr std::size_t kInFlight = 256;
+constexpr int kAnswer = 42;
+
+int empty_task() { return kAnswer; }
+
+std::string echo(std::string text) { return text; }
+
+void empty_round_trips(Run& run) {
+  PinnedPool pinned{run};
+  run.each(400'000, [&] {
+    if (pinned.pool.submit<empty_task>().get() != kAnswer) std::abort();
+  });
+}
+
+void string_round_trips(Run& run) {
+  PinnedPool pinned{run};
+  const std::string text(100, 'w');
+  run.each(200'000, [&] {
+    if (pinned.pool.submit<echo>(text).get().size() != text.size()) std::abort();
+  });
+}
+
+void pipelined(Run& run) {
+  PinnedPool pinned{run};
+  Pool& pool = pinned.pool;
+  std::vector<Execution<int>> flying;
+  flying.reserve(kInFlight);
+  for (std::size_t i = 0; i < kInFlight; ++i) flying.push_back(pool.submit<empty_task>());
+  const auto pass = [&](std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      Execution<int>& oldest = flying[i % kInFlight];
+      if (oldest.get() != kAnswer) std::abort();
+      oldest = pool.submit<empty_task>();
+    }
+  };
+  const std::size_t count = run.scaled(10'000'000);
+  pass(count / 10);
+  const std::uint64_t begin = Timer::start();
+  pass(count);
+  run.rate(count, Timer::stop() - begin);
+  for (Execution<int>& one : flying) keep(one.get());
+}
+
+// As limit.eventfd_pair: each call comes after 2 ms without work, in which the worker has gone to sleep, and this
+// thread sleeps rather than spins until the answer is there. Otherwise it would be compared with what it is not.
+void parked_round_trips(Run& run) {
+  PinnedPool pinned{run};
+  fiber::Reactor& reactor = fiber::Reactor::current();
+  reactor.set_spin_limit(0);
+  const std::uint64_t sleeps = reactor.sleeps();
+  std::uint64_t calls = 0;
+  run.each(
+      1000,
+      [&] {
+        ++calls;
+        if (pinned.pool.submit<empty_task>().get() != kAnswer) std::abort();
+      },
+      [] { std::this_thread::sleep_for(std::chrono::milliseconds{2}); });
+  reactor.set_spin_limit(base::kSpinNsMax);
+  if (reactor.sleeps() - sleeps < calls * 9 / 10) {
+    throw std::runtime_error{"task.parked.round_trip: the waiting thread did not sleep"};
+  }
+}
+
+}  // namespace
+
+void add_tasks(std::vector<Benchmark>& to) {
+  to.push_back({{{"task.empty.round_trip", "ns"}}, empty_round_trips, true});
+  to.push_back({{{"task.string.round_trip", "ns"}}, string_round_trips, true});
+  to.push_back({{{"task.empty.pipelined", "1/s"}}, pipelined, true});
+  to.push_back({{{"task.parked.round_trip", "ns"}}, parked_round_trips, true});
+}
+
+}  // namespace weft::bench

@@ -1,0 +1,112 @@
+// What workers cost to start, and while they do nothing.
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "benchmarks.hpp"
+#include "proc.hpp"
+#include "weft_pool.hpp"
+
+namespace weft::bench {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kIdleWorkers = 8;
+
+int worker_pid() { return ::getpid(); }
+
+int busy_worker_pid() {
+  std::this_thread::sleep_for(milliseconds{5});
+  return ::getpid();
+}
+
+// Neither side is pinned, as in limit.posix_spawn: a start uses both CPUs at once. Two figures: until the first
+// result, and until the worker's process has ended too.
+void start(Run& run) {
+  const std::size_t passes = run.scaled(200);
+  for (std::size_t i = 0; i <= passes; ++i) {
+    const std::uint64_t begin = Timer::start();
+    Pool pool{pool_of(1)};
+    keep(pool.submit<worker_pid>().get());
+    const std::uint64_t started = Timer::stop();
+    pool.shutdown();
+    const std::uint64_t ended = Timer::stop();
+    if (i == 0) continue;  // The first one is a warm-up.
+    run.span(started - begin, 0);
+    run.span(ended - begin, 1);
+  }
+}
+
+void idle_pss(Run& run) {
+  Pool pool{pool_of(1)};
+  const int pid = pool.submit<worker_pid>().get();
+  std::this_thread::sleep_for(milliseconds{100});
+  run.value(static_cast<double>(pss_bytes(pid)));
+}
+
+// Tasks long enough that one worker cannot do them all, until each has done one.
+std::set<int> start_all(Pool& pool, std::size_t workers) {
+  std::set<int> pids;
+  for (int tries = 0; tries < 100 && pids.size() < workers; ++tries) {
+    std::vector<Execution<int>> flying;
+    for (std::size_t i = 0; i < 4 * workers; ++i) flying.push_back(pool.submit<busy_worker_pid>());
+    for (Execution<int>& one : flying) pids.insert(one.get());
+  }
+  if (pids.size() != workers) throw std::runtime_error{"pool.idle: not all workers came"};
+  return pids;
+}
+
+struct Activity {
+  std::uint64_t ticks = 0;
+  std::uint64_t switches = 0;
+};
+
+Activity activity(const std::set<int>& pids) {
+  Activity sum;
+  for (const int pid : pids) {
+    sum.ticks += cpu_ticks(pid);
+    sum.switches += context_switches(pid);
+  }
+  return sum;
+}
+
+// What eight workers and their parent do in ten seconds in which nobody asks anything of them. The parent's reading of
+// these numbers is kept apart from its idling, and the one switch is not counted with which this thread falls asleep.
+void idle(Run& run) {
+  Pool pool{pool_of(kIdleWorkers)};
+  const std::set<int> workers = start_all(pool, kIdleWorkers);
+  const std::set<int> parent{::getpid()};
+  std::this_thread::sleep_for(milliseconds{1000});
+
+  const Activity workers_before = activity(workers);
+  const Activity parent_before = activity(parent);
+  std::this_thread::sleep_for(milliseconds{run.quick() ? 1000 : 10'000});
+  const Activity parent_after = activity(parent);
+  const Activity workers_after = activity(workers);
+
+  const std::uint64_t ticks =
+      (workers_after.ticks - workers_before.ticks) + (parent_after.ticks - parent_before.ticks);
+  const std::uint64_t switches =
+      (workers_after.switches - workers_before.switches) + (parent_after.switches - parent_before.switches);
+  run.value(static_cast<double>(ticks), 0);
+  run.value(static_cast<double>(switches > 0 ? switches - 1 : 0), 1);
+}
+
+}  // namespace
+
+void add_workers(std::vector<Benchmark>& to) {
+  to.push_back({{{"worker.start.exec", "ns"}, {"worker.life.exec", "ns"}}, start, true});
+  to.push_back({{{"worker.idle.pss", "bytes"}}, idle_pss, false});
+  to.push_back({{{"pool.idle.ticks", "ticks"}, {"pool.idle.switches", "switches"}}, idle, false});
+}
+
+}  // namespace weft::bench

@@ -1,0 +1,144 @@
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include <weft/detail/call_handle.hpp>
+#include <weft/detail/callable.hpp>
+#include <weft/execution.hpp>
+#include <weft/named_task.hpp>
+#include <weft/task.hpp>
+
+namespace weft::work {
+class PoolCore;
+}
+
+namespace weft::detail {
+
+/// What to run, on what.
+struct Request {
+  const TaskEntry* entry = nullptr;  ///< of this binary, or
+  std::uint64_t named_id = 0;        ///< known by name
+  Payload payload;
+};
+
+template <class Task>
+concept RunsScoped = requires(Task& task, TaskScope& scope) { task.run(scope); };
+template <class Task>
+concept RunsAlone = requires(Task& task) { task.run(); };
+template <class Task>
+concept TaskAggregate = std::is_class_v<Task> && (RunsScoped<Task> || RunsAlone<Task>);
+
+template <class Task>
+struct RunResult {
+  using type = std::remove_cvref_t<decltype(std::declval<Task&>().run())>;
+};
+template <RunsScoped Task>
+struct RunResult<Task> {
+  using type = std::remove_cvref_t<decltype(std::declval<Task&>().run(std::declval<TaskScope&>()))>;
+};
+
+template <class Lambda>
+concept HasOneCallOperator = requires { &Lambda::operator(); };
+
+/// What a lambda's arguments are sent as: its own parameters where they are known, else what was passed.
+template <class Lambda, class... Passed>
+struct LambdaArguments {
+  using type = Parameters<std::decay_t<Passed>...>;
+};
+template <HasOneCallOperator Lambda, class... Passed>
+struct LambdaArguments<Lambda, Passed...> {
+  using type = typename CallableTraits<decltype(&Lambda::operator())>::Arguments;
+};
+
+template <class Lambda, class... Args>
+struct LambdaResult {
+  using type = std::remove_cvref_t<std::invoke_result_t<Lambda&, Args...>>;
+};
+template <class Lambda, class... Args>
+  requires std::is_invocable_v<Lambda&, TaskScope&, Args...>
+struct LambdaResult<Lambda, Args...> {
+  using type = std::remove_cvref_t<std::invoke_result_t<Lambda&, TaskScope&, Args...>>;
+};
+
+/// The submit() that pools and workers have in common; `Self::submit_call` does it.
+template <class Self>
+class Submitter {
+ public:
+  /// Runs the function `Function(args...)` in a worker. Its parameters are taken by value or const reference; a first
+  /// parameter TaskScope& is the worker's own. Returns at once, however long the queue is. Throws EncodingError (nothing
+  /// was sent), Exhausted, Closed.
+  template <auto Function, class... Args>
+  auto submit(Args&&... args) {
+    using Traits = CallableTraits<decltype(Function)>;
+    return submit_function<Function, std::remove_cvref_t<typename Traits::Result>>(typename Traits::Arguments{},
+                                                                                     std::forward<Args>(args)...);
+  }
+
+  /// Runs `task.run()` or `task.run(scope)` in a worker: an aggregate whose fields are the parameters.
+  template <TaskAggregate Task>
+  auto submit(const Task& task) {
+    const Packed<Task> packed{task};
+    using R = typename RunResult<Task>::type;
+    return Execution<R>{self().submit_call({&AggregateTask<Task>::entry, 0, packed.payload()})};
+  }
+
+  /// Runs `lambda(args...)` in a worker. Captures are sent as bytes: trivially copyable, no pointers or references.
+  template <class Lambda, class... Args>
+    requires(!TaskAggregate<Lambda> && std::is_class_v<Lambda>)
+  auto submit(const Lambda& lambda, Args&&... args) {
+    static_assert(std::is_trivially_copyable_v<Lambda>,
+                  "weft: a lambda's captures must be trivially copyable, since it is sent as bytes: pass strings, "
+                  "containers and the like as arguments, submit(lambda, args...), or use an aggregate with run()");
+    static_assert(std::is_empty_v<Lambda> || !std::is_trivially_copyable_v<Lambda> || FreeOfPointers<Lambda>,
+                  "weft: a lambda captures a pointer or a reference (by [&], [=] of a pointer, or this), which means "
+                  "nothing in another process: capture values, or pass them as arguments, submit(lambda, args...)");
+    return submit_lambda(lambda, typename LambdaArguments<Lambda, Args...>::type{}, std::forward<Args>(args)...);
+  }
+
+  /// Runs a task that the workers' binary knows by name.
+  template <class R, class... Parameters_, class... Args>
+  auto submit(const NamedTask<R(Parameters_...)>& task, Args&&... args) {
+    return send<R, std::remove_cvref_t<Parameters_>...>({nullptr, task.id(), {}}, std::forward<Args>(args)...);
+  }
+
+ private:
+  Self& self() noexcept { return static_cast<Self&>(*this); }
+
+  /// Converts to the parameters' types, without a copy where they are those already.
+  template <class R, class... Kept_, class... Args>
+  Execution<R> send(Request request, Args&&... args) {
+    static_assert(sizeof...(Kept_) == sizeof...(Args), "weft: submit() got another number of arguments than the task takes");
+    return send_converted<R, Kept_...>(request, static_cast<const Kept_&>(args)...);
+  }
+  template <class R, class... Kept_>
+  Execution<R> send_converted(Request request, const Kept_&... args) {
+    const Packed<Kept_...> packed{args...};
+    request.payload = packed.payload();
+    return Execution<R>{self().submit_call(request)};
+  }
+
+  template <auto Function, class R, class... Parameters_, class... Args>
+  Execution<R> submit_function(Parameters<Parameters_...>, Args&&... args) {
+    return send<R, Kept<Parameters_>...>({&FunctionTask<Function, Kept<Parameters_>...>::entry, 0, {}},
+                                         std::forward<Args>(args)...);
+  }
+
+  template <class Lambda, class... Parameters_, class... Args>
+  auto submit_lambda(const Lambda& lambda, Parameters<Parameters_...>, Args&&... args) {
+    using R = typename LambdaResult<Lambda, Kept<Parameters_>...>::type;
+    const Request request{&LambdaTask<Lambda, Kept<Parameters_>...>::entry, 0, {}};
+    if constexpr (std::is_empty_v<Lambda>) {
+      return send<R, Kept<Parameters_>...>(request, std::forward<Args>(args)...);
+    } else {
+      LambdaBytes<Lambda> bytes;
+      std::memcpy(bytes.data(), static_cast<const void*>(&lambda), sizeof lambda);
+      return send<R, LambdaBytes<Lambda>, Kept<Parameters_>...>(request, bytes, std::forward<Args>(args)...);
+    }
+  }
+};
+
+}  // namespace weft::detail

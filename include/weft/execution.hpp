@@ -1,0 +1,122 @@
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <weft/deadline.hpp>
+#include <weft/detail/call_handle.hpp>
+#include <weft/error.hpp>
+
+namespace weft {
+
+/// One submitted task and, in time, its result. Letting go of it does not stop the task: its value is dropped.
+///
+/// Owner: the caller; moves. Threads: one at a time, any. Waiting suspends the fiber: the thread's other fibers run
+/// on; a thread without fibers spins for some microseconds and then sleeps.
+template <class R>
+class [[nodiscard]] Execution {
+ public:
+  /// Of no task: valid() is false, and nothing else may be called.
+  Execution() noexcept = default;
+  explicit Execution(detail::CallHandle handle) noexcept : handle_{std::move(handle)} {}
+
+  [[nodiscard]] bool valid() const noexcept { return handle_.valid(); }
+
+  /// Waits for the value. A second call gives the same value again. Throws the task's own exception where its type is
+  /// known here (it is a TaskException too), else TaskFailed; WorkerCrashed, WorkerExited, WorkerKilled, Cancelled,
+  /// EncodingError, UnknownTask, StartFailed, Exhausted, ProtocolViolation, Closed.
+  R get() {
+    handle_.wait(detail::CallHandle::kNever);
+    return value();
+  }
+  /// The same for at most `timeout`; nullopt then (for void: false), and the task goes on: get() still gives its value.
+  [[nodiscard]] auto get_for(std::chrono::nanoseconds timeout) {
+    const bool settled = wait_for(timeout);
+    if constexpr (std::is_void_v<R>) {
+      if (settled) value();
+      return settled;
+    } else {
+      return settled ? std::optional<R>{value()} : std::nullopt;
+    }
+  }
+
+  /// Waits until there is a value or a failure; throws neither.
+  void wait() { handle_.wait(detail::CallHandle::kNever); }
+  /// True if there was one in time.
+  bool wait_for(std::chrono::nanoseconds timeout) { return handle_.wait(detail::deadline_after(timeout)); }
+  bool wait_until(Deadline deadline) { return handle_.wait(detail::deadline_at(deadline)); }
+  /// True if get() would not wait. Looks at the workers' answers; never suspends.
+  [[nodiscard]] bool ready() const { return handle_.ready(); }
+
+  /// Takes the task back if it has not begun: true, and get() throws Cancelled with `reason`. False if it has begun or
+  /// is done: its value comes as if nothing had been asked.
+  bool cancel(const std::string& reason = {}) { return handle_.cancel(reason); }
+
+  /// Calls `callback` with the value once it is there: on the thread that happens to read it (one that waits, or
+  /// weft's own), or here and now if it has come already. It must not wait for other executions and should be short.
+  /// The Execution may be gone by then. Several callbacks run in order. Not called on failure.
+  template <class Callback>
+  Execution& then(Callback callback) {
+    return on_settled([callback = std::move(callback)](Execution& self) mutable {
+      try {
+        if constexpr (std::is_void_v<R>) {
+          self.value();
+        } else {
+          static_cast<void>(self.handle_.value());
+        }
+      } catch (...) {
+        return;  // fail<E>() is for those
+      }
+      if constexpr (std::is_void_v<R>) {
+        callback();
+      } else {
+        callback(self.value());
+      }
+    });
+  }
+
+  /// Calls `callback` with the failure, if it is an E, under the same rules as then().
+  template <class E = std::exception, class Callback>
+  Execution& fail(Callback callback) {
+    return on_settled([callback = std::move(callback)](Execution& self) mutable {
+      try {
+        static_cast<void>(self.handle_.value());
+      } catch (const E& error) {
+        callback(error);
+      } catch (...) {  // NOLINT(bugprone-empty-catch): another fail<E>() may be for it, and get() throws it
+      }
+    });
+  }
+
+ private:
+  R value() const {
+    const detail::Payload payload = handle_.value();
+    if constexpr (std::is_void_v<R>) {
+      static_cast<void>(detail::unpack<>(payload));
+    } else {
+      return std::get<0>(detail::unpack<R>(payload));
+    }
+  }
+
+  template <class Step>
+  Execution& on_settled(Step step) {
+    // The callback looks at the call through a view of its own, since this object may have moved or gone by then.
+    handle_.on_settled([view = handle_.view(), step = std::move(step)]() mutable {
+      Execution self{view.handle()};
+      step(self);
+    });
+    return *this;
+  }
+
+  detail::CallHandle handle_;
+};
+
+}  // namespace weft

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <weft/detail/submitter.hpp>
+#include <weft/execution.hpp>
+#include <weft/export.hpp>
+#include <weft/initializer.hpp>
+
+namespace weft {
+
+/// How workers are started.
+struct WorkerOptions {
+  /// The program that workers run. Empty: this program itself, whose functions they then know. Another one must call
+  /// weft::init too, and knows named tasks alone.
+  std::string binary;
+  /// "NAME=value" each; this process's own environment when absent.
+  std::optional<std::vector<std::string>> environment;
+  /// Empty: this process's own.
+  std::string working_directory;
+  /// Runs in each worker before its first task; a worker whose initializer throws has not started.
+  Initializer initializer;
+  /// From spawn to the end of the initializer; 0: no limit.
+  std::chrono::nanoseconds start_timeout = std::chrono::seconds{30};
+};
+
+struct PoolOptions {
+  /// Worker processes at the most, at least 1. Not given: the CPUs that this process may use, by affinity and cgroup
+  /// quota.
+  std::optional<std::size_t> limit = std::nullopt;
+  WorkerOptions worker = {};
+};
+
+struct PoolStatus {
+  std::size_t queued = 0;            ///< tasks that no worker has
+  std::size_t running = 0;           ///< tasks that a worker has, begun or about to
+  std::size_t workers_idle = 0;      //
+  std::size_t workers_busy = 0;      //
+  std::size_t workers_starting = 0;  //
+  std::uint64_t finished = 0;        ///< tasks that gave a value
+  std::uint64_t failed = 0;          ///< tasks that did not
+  std::uint64_t workers_lost = 0;    ///< workers that ended without being asked to
+  std::vector<std::int64_t> pids;    ///< of the workers that take tasks
+};
+
+/// Worker processes that share a queue of tasks. No process is started before the first task; from then on one for
+/// each task that finds no idle worker, up to the limit.
+///
+///   weft::Pool pool{{.limit = 8}};
+///   auto sum = pool.submit<checksum>("photo.jpg");       // a function
+///   auto thumb = pool.submit(Thumbnail{"photo.jpg"});    // an aggregate with run()
+///   auto answer = pool.submit([k = 3](int x) { return k * x; }, 14);
+///
+/// Owner: the program. Threads: any. Blocks: only shutdown() suspends. Crash: of a worker: what had begun there fails
+/// with WorkerCrashed, everything else goes on; of this process: its workers end with it.
+class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
+ public:
+  /// Throws ArgumentError (limit 0), NotInitialized, Exhausted.
+  explicit Pool(PoolOptions options = {});
+  Pool(Pool&&) noexcept = default;
+  Pool& operator=(Pool&&) noexcept;
+  /// Kills the workers, and says on stderr how many unfinished tasks that cost. They fail with WorkerKilled or Closed.
+  ~Pool();
+
+  [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
+  [[nodiscard]] PoolStatus status() const;
+
+  /// Refuses further tasks (Closed), waits for those submitted, ends the workers. Suspends.
+  void shutdown();
+  /// The same for at most `timeout`; false if it is not done by then. Call it again, or kill().
+  bool shutdown_for(std::chrono::nanoseconds timeout);
+  /// Ends the workers at once. Tasks that had begun fail with WorkerKilled, the others with Closed.
+  void kill();
+
+ private:
+  friend class detail::Submitter<Pool>;
+  detail::CallHandle submit_call(const detail::Request& request);
+
+  std::shared_ptr<work::PoolCore> core_;
+  std::size_t limit_ = 0;
+};
+
+}  // namespace weft

@@ -1,0 +1,20 @@
+#pragma once
+
+// Everything that weft offers.
+
+#include <weft/buffer.hpp>
+#include <weft/codec.hpp>
+#include <weft/deadline.hpp>
+#include <weft/encoder.hpp>
+#include <weft/error.hpp>
+#include <weft/exception.hpp>
+#include <weft/execution.hpp>
+#include <weft/export.hpp>
+#include <weft/init.hpp>
+#include <weft/initializer.hpp>
+#include <weft/named_task.hpp>
+#include <weft/pool.hpp>
+#include <weft/task.hpp>
+#include <weft/task_scope.hpp>
+#include <weft/value.hpp>
+#include <weft/worker.hpp>

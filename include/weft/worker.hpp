@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <weft/pool.hpp>
+
+namespace weft {
+
+/// One worker process of one's own. Any number of tasks may be submitted; they run in order. It is not replaced when it
+/// ends: what has not begun then fails with Closed.
+///
+/// Owner: the program. Threads: any. Blocks: only shutdown() suspends.
+class WEFT_EXPORT Worker : public detail::Submitter<Worker> {
+ public:
+  /// Begins to start the process; a start that fails shows in the first task. Throws NotInitialized, Exhausted.
+  explicit Worker(WorkerOptions options = {});
+  Worker(Worker&&) noexcept = default;
+  Worker& operator=(Worker&&) noexcept;
+  /// Kills the process; unfinished tasks fail with WorkerKilled or Closed.
+  ~Worker();
+
+  /// The process, once it takes tasks; 0 before, and after its end.
+  [[nodiscard]] std::int64_t pid() const;
+  [[nodiscard]] bool is_running() const { return pid() != 0; }
+  /// True if it runs and has no task.
+  [[nodiscard]] bool is_idle() const;
+
+  /// Refuses further tasks, waits for those submitted, ends the process. Suspends.
+  void shutdown();
+  void kill();
+
+ private:
+  friend class detail::Submitter<Worker>;
+  detail::CallHandle submit_call(const detail::Request& request);
+
+  std::shared_ptr<work::PoolCore> core_;
+};
+
+}  // namespace weft

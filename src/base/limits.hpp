@@ -1,0 +1,69 @@
+#pragma once
+// Every bound of the system, on one page, with its unit and its reason.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace weft::base {
+
+// Waiting.
+
+/// The longest that a waiter spins before it sleeps. About the price of two sleeps and wakes: spinning longer than
+/// sleeping costs can only lose (competitive spinning).
+inline constexpr std::uint64_t kSpinNsMax = 50'000;
+/// The shortest, where spinning has not been worth it lately; enough to notice when it is again.
+inline constexpr std::uint64_t kSpinNsMin = 2'000;
+/// The longest where there are as many workers as cores: somebody else could use the core.
+inline constexpr std::uint64_t kSpinNsCrowded = 5'000;
+/// After so much of a spin each further look is preceded by sched_yield: two spinners on one core cost 8 ms a round
+/// trip without it.
+inline constexpr std::uint64_t kSpinAloneUs = 3;
+
+/// A reply that nobody has read for so long is worth a wake-up of somebody who had not asked for one.
+inline constexpr std::uint64_t kReplyOldUs = 20;
+/// How long a worker naps when its ring is full, between looks: a whole ring of replies waits, so latency is no matter.
+inline constexpr std::uint64_t kFullRingNapNs = 100'000;
+
+// Rings.
+
+/// Lines of each ring: 2048 x 64 B = 128 KiB, which stays in the second-level cache.
+inline constexpr std::uint32_t kRingLines = 2048;
+/// The longest payload that travels inside its frame; longer ones lie in a block of the sender's arena.
+inline constexpr std::uint32_t kInlineBytesMax = 1024;
+
+/// Released blocks are told to their owner in batches of so many, or when there is nothing else to do.
+inline constexpr std::uint32_t kReturnsBatch = 4;
+
+// Workers.
+
+/// Five starts that fail within so long open the circuit, for so long.
+inline constexpr std::uint64_t kCircuitWindowNs = 10'000'000'000;
+/// Frames in flight to one worker at the most.
+inline constexpr std::uint32_t kWindowMax = 512;
+/// So much work is handed to a worker in advance; a task longer than this travels alone.
+inline constexpr std::uint64_t kWindowNs = 100'000;
+/// Frames that are not begun move to an idle worker only if they stand for so much work.
+inline constexpr std::uint64_t kMoveWorthUs = 20;
+/// Stack of a fiber that runs tasks.
+inline constexpr std::size_t kTaskStackBytes = 1024 * 1024;
+
+// Shared memory.
+
+/// The largest region; beyond what any machine holds, and far from where adding offsets could overflow.
+inline constexpr std::uint64_t kRegionBytesMax = std::uint64_t{1} << 46;
+/// A region of this size or more is refused if it would leave the machine less than kMemoryReserveBytes: the kernel
+/// would rather kill somebody than fail the call. Smaller ones are not worth reading /proc/meminfo for.
+inline constexpr std::uint64_t kRegionAskFirstBytes = 16U << 20;
+inline constexpr std::uint64_t kMemoryReserveBytes = 64U << 20;
+/// Blocks up to this size share chunks with others of their size class; larger ones have a chunk of their own.
+inline constexpr std::uint64_t kSharedBlockBytesMax = 64U << 20;
+/// The first chunk of a size class (if a block fits), so that a process that sends little reserves little.
+inline constexpr std::uint64_t kChunkBytesMin = 64U << 10;
+/// Where the chunks of a size class stop growing; it bounds descriptors (one a chunk, here and in each peer).
+inline constexpr std::uint64_t kChunkBytesMax = 64U << 20;
+/// Empty chunks that an arena keeps warm, in bytes: first touch of a page costs 10 times what its reuse does.
+inline constexpr std::uint64_t kWarmBytesMax = 256U << 20;
+/// Chunks of one peer that are mapped at a time. Linux allows a process 65,530 mappings.
+inline constexpr std::size_t kPeerChunksMax = 8192;
+
+}  // namespace weft::base

@@ -1,0 +1,303 @@
+#include "fiber/reactor.hpp"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/context/detail/exception.hpp>
+#include <boost/fiber/algo/algorithm.hpp>
+#include <boost/fiber/context.hpp>
+#include <boost/fiber/detail/spinlock.hpp>
+#include <boost/fiber/fiber.hpp>
+#include <boost/fiber/operations.hpp>
+#include <boost/fiber/protected_fixedsize_stack.hpp>
+#include <boost/fiber/scheduler.hpp>
+#include <boost/fiber/waker.hpp>
+#include <cerrno>
+#include <chrono>
+#include <vector>
+
+#include "base/atomic.hpp"
+#include "base/check.hpp"
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "base/unique_fd.hpp"
+
+namespace weft::fiber {
+
+namespace fibers = boost::fibers;
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+namespace {
+
+/// This thread's reactor, while its scheduler lives.
+thread_local Reactor* tls_reactor = nullptr;
+
+SteadyTime steady_time(std::uint64_t ns) noexcept {
+  return SteadyTime{std::chrono::nanoseconds{static_cast<std::int64_t>(std::min<std::uint64_t>(ns, INT64_MAX))}};
+}
+
+}  // namespace
+
+class Reactor::Algorithm final : public fibers::algo::algorithm {
+ public:
+  Algorithm() : reactor_{*this}, epoll_{::epoll_create1(EPOLL_CLOEXEC)}, bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+    WEFT_CHECK(epoll_ && bell_, "a reactor needs two descriptors: raise RLIMIT_NOFILE (ulimit -n)");
+    watch(bell_.get(), EPOLLIN | EPOLLET, nullptr);
+    tls_reactor = &reactor_;
+  }
+  ~Algorithm() override {
+    if (tls_reactor == &reactor_) tls_reactor = nullptr;
+  }
+
+  // What Boost.Fiber calls.
+
+  void awakened(fibers::context* context) noexcept override {
+    context->ready_link(ready_);
+    if (!context->is_context(fibers::type::dispatcher_context)) ++ready_count_;
+  }
+  fibers::context* pick_next() noexcept override {
+    if (ready_.empty()) return nullptr;
+    fibers::context* const next = &ready_.front();
+    ready_.pop_front();
+    if (!next->is_context(fibers::type::dispatcher_context)) --ready_count_;
+    return next;
+  }
+  bool has_ready_fibers() const noexcept override { return !ready_.empty(); }
+  void suspend_until(const SteadyTime& until) noexcept override;
+  void notify() noexcept override {
+    notified_.store(true, base::relaxed);
+    // SYNC reactor-notify: what was handed over stands before the look at asleep_; pairs with the fence in sleep().
+    base::full_fence();
+    if (asleep_.load(base::relaxed)) ring();
+  }
+
+  // What Reactor needs.
+
+  void watch(int fd, std::uint32_t events, void* tag) noexcept {
+    epoll_event event{};
+    event.events = events;
+    event.data.ptr = tag;
+    const int done = ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+    WEFT_CHECK(done == 0 || errno == EEXIST, "epoll_ctl refused a descriptor");
+  }
+  /// Bells stay registered after the source is detached, so that the next wait costs no system call. `id` tells a new
+  /// bell from an old one whose number it got.
+  void watch_bell(int fd, std::uint64_t id) {
+    const auto same = std::find_if(watched_.begin(), watched_.end(), [&](const Watched& w) { return w.fd == fd; });
+    if (same != watched_.end() && same->id == id) return;
+    if (same != watched_.end()) watched_.erase(same);
+    watch(fd, EPOLLIN | EPOLLET, nullptr);
+    watched_.push_back({fd, id});
+  }
+  [[nodiscard]] bool poll_sources() noexcept {
+    bool any = false;
+    // By index: a poll may wake nobody but it never attaches or detaches.
+    for (std::size_t i = 0; i < sources_.size(); ++i) any = sources_[i].source->poll() || any;
+    return any;
+  }
+
+  struct Attached {
+    Source* source;
+    int uses;
+  };
+  Reactor reactor_;
+  base::UniqueFd epoll_;
+  base::UniqueFd bell_;
+  std::vector<Attached> sources_;
+  struct Watched {
+    int fd;
+    std::uint64_t id;
+  };
+  std::vector<Watched> watched_;
+  fibers::scheduler::ready_queue_type ready_;
+  std::size_t ready_count_ = 0;  // without the dispatcher, which is nobody's work
+  base::Atomic<bool> notified_{false};
+  base::Atomic<bool> asleep_{false};
+  std::uint64_t spin_limit_ns_ = base::kSpinNsMax;
+  std::uint64_t spin_ns_ = base::kSpinNsMax;
+  std::uint64_t sleeps_ = 0;
+
+ private:
+  [[nodiscard]] bool ready() noexcept { return ready_count_ != 0 || notified_.exchange(false, base::relaxed); }
+  void ring() noexcept {
+    const std::uint64_t one = 1;
+    while (::write(bell_.get(), &one, sizeof one) < 0 && errno == EINTR) {
+    }
+  }
+  void sleep(const SteadyTime& until) noexcept;
+  void wait(std::uint64_t timeout_ns) noexcept;
+};
+
+void Reactor::Algorithm::suspend_until(const SteadyTime& until) noexcept {
+  if (poll_sources() || ready()) return;
+  const std::uint64_t spin = sources_.empty() ? 0 : reactor_.spin_ticks();
+  if (spin != 0) {
+    const std::uint64_t begin = base::ticks();
+    const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
+    for (std::uint64_t now = begin; now - begin < spin; now = base::ticks()) {
+      for (int i = 0; i < 16; ++i) {
+        if (poll_sources() || ready()) {
+          reactor_.spun(true);
+          return;
+        }
+        base::spin_pause();
+      }
+      if (now - begin > alone) ::sched_yield();
+      if (std::chrono::steady_clock::now() >= until) return;
+    }
+  }
+  sleep(until);
+}
+
+void Reactor::Algorithm::sleep(const SteadyTime& until) noexcept {
+  asleep_.store(true, base::relaxed);
+  // SYNC reactor-notify: asleep_ stands before the look at notified_; pairs with the fence in notify().
+  base::full_fence();
+  std::size_t armed = 0;
+  bool quiet = !notified_.exchange(false, base::relaxed);
+  while (quiet && armed < sources_.size()) quiet = sources_[armed++].source->arm();
+  if (quiet && ready_count_ == 0) {
+    std::uint64_t timeout = kNever;
+    if (until != SteadyTime::max()) {
+      const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(until - std::chrono::steady_clock::now());
+      timeout = static_cast<std::uint64_t>(std::max<std::int64_t>(0, left.count()));
+    }
+    const std::uint64_t begin = base::now_ns();
+    wait(timeout);
+    ++sleeps_;
+    reactor_.spun(base::now_ns() - begin < spin_limit_ns_);
+  }
+  asleep_.store(false, base::relaxed);
+  notified_.store(false, base::relaxed);
+  for (std::size_t i = 0; i < armed; ++i) sources_[i].source->disarm();
+  static_cast<void>(poll_sources());
+}
+
+void Reactor::Algorithm::wait(std::uint64_t timeout_ns) noexcept {
+  std::array<epoll_event, 32> events;
+  timespec timeout{};
+  timeout.tv_sec = static_cast<time_t>(timeout_ns / 1'000'000'000U);
+  timeout.tv_nsec = static_cast<long>(timeout_ns % 1'000'000'000U);
+  const int count = ::epoll_pwait2(epoll_.get(), events.data(), static_cast<int>(events.size()),
+                                   timeout_ns == kNever ? nullptr : &timeout, nullptr);
+  for (int i = 0; i < count; ++i) {
+    // Bells carry no tag: they only end the sleep. The others are fibers that wait for a descriptor.
+    if (const void* const tag = events[static_cast<std::size_t>(i)].data.ptr) static_cast<const Waker*>(tag)->wake();
+  }
+}
+
+void pass_forced_unwind() {
+  try {
+    throw;
+  } catch (const boost::context::detail::forced_unwind&) {
+    throw;
+  } catch (...) {  // NOLINT(bugprone-empty-catch)
+  }
+}
+
+void Waker::wake() const noexcept {
+  if (context_ != nullptr) fibers::waker{static_cast<fibers::context*>(context_), epoch_}.wake();
+}
+
+Reactor& Reactor::current() {
+  if (tls_reactor == nullptr) [[unlikely]] {
+    fibers::context::active()->get_scheduler()->set_algo(fibers::algo::algorithm::ptr_t{new Algorithm});
+  }
+  return *tls_reactor;
+}
+
+void Reactor::attach(Source& source, int fd, std::uint64_t id) {
+  auto& sources = algorithm_.sources_;
+  const auto found = std::find_if(sources.begin(), sources.end(), [&](const auto& s) { return s.source == &source; });
+  if (found != sources.end()) {
+    ++found->uses;
+    return;
+  }
+  sources.push_back({&source, 1});
+  algorithm_.watch_bell(fd, id);
+}
+
+void Reactor::detach(Source& source) noexcept {
+  auto& sources = algorithm_.sources_;
+  const auto found = std::find_if(sources.begin(), sources.end(), [&](const auto& s) { return s.source == &source; });
+  WEFT_CHECK(found != sources.end(), "detach without attach");
+  if (--found->uses == 0) sources.erase(found);
+}
+
+bool Reactor::others_ready() const noexcept { return algorithm_.ready_count_ != 0; }
+
+Waker Reactor::waker() noexcept {
+  fibers::context* const active = fibers::context::active();
+  static_cast<void>(active->create_waker());
+  return Waker{active, active->waker_epoch_.load(std::memory_order_relaxed)};
+}
+
+void Reactor::suspend(std::uint64_t deadline_ns) noexcept {
+  fibers::context* const active = fibers::context::active();
+  if (deadline_ns == kNever) {
+    active->suspend();
+    return;
+  }
+  fibers::detail::spinlock unneeded;
+  fibers::detail::spinlock_lock lock{unneeded};
+  active->wait_until(steady_time(deadline_ns), lock,
+                     fibers::waker{active, active->waker_epoch_.load(std::memory_order_relaxed)});
+}
+
+void Reactor::yield() noexcept { boost::this_fiber::yield(); }
+
+void Reactor::spawn(std::function<void()> body, std::size_t stack_bytes) {
+  fibers::fiber{fibers::launch::post, std::allocator_arg, fibers::protected_fixedsize_stack{stack_bytes},
+                std::move(body)}
+      .detach();
+}
+
+bool Reactor::wait_fd(int fd, std::uint32_t events, std::uint64_t deadline_ns) {
+  const Waker waker_on_stack = waker();
+  epoll_event event{};
+  event.events = events | EPOLLONESHOT;
+  event.data.ptr = const_cast<Waker*>(&waker_on_stack);
+  base::UniqueFd twin;
+  int watched = fd;
+  int done = ::epoll_ctl(algorithm_.epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+  if (done != 0 && errno == EEXIST) {
+    // Another fiber waits for it too; epoll wants a descriptor each.
+    twin.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    watched = twin.get();
+    done = ::epoll_ctl(algorithm_.epoll_.get(), EPOLL_CTL_ADD, watched, &event);
+  }
+  // A regular file, or nothing that can be waited for: the read or write itself will tell.
+  if (done != 0) return true;
+  suspend(deadline_ns);
+  ::epoll_ctl(algorithm_.epoll_.get(), EPOLL_CTL_DEL, watched, nullptr);
+  pollfd state{fd, static_cast<short>(events), 0};
+  return ::poll(&state, 1, 0) > 0;
+}
+
+bool Reactor::wait_readable(int fd, std::uint64_t deadline_ns) { return wait_fd(fd, EPOLLIN, deadline_ns); }
+bool Reactor::wait_writable(int fd, std::uint64_t deadline_ns) { return wait_fd(fd, EPOLLOUT, deadline_ns); }
+
+void Reactor::set_spin_limit(std::uint64_t ns) noexcept {
+  if (ns == algorithm_.spin_limit_ns_) return;
+  algorithm_.spin_limit_ns_ = ns;
+  algorithm_.spin_ns_ = ns;
+}
+
+std::uint64_t Reactor::spin_ticks() const noexcept { return algorithm_.spin_ns_ * base::ticks_per_us() / 1000; }
+
+void Reactor::spun(bool worth) noexcept {
+  // Multiplicative both ways: a few wasted spins bring it down to the floor, a few useful ones up again.
+  const std::uint64_t limit = algorithm_.spin_limit_ns_;
+  const std::uint64_t floor = std::min<std::uint64_t>(limit, base::kSpinNsMin);
+  algorithm_.spin_ns_ = worth ? std::min(limit, algorithm_.spin_ns_ * 2 + 1) : std::max(floor, algorithm_.spin_ns_ / 2);
+}
+
+std::uint64_t Reactor::sleeps() const noexcept { return algorithm_.sleeps_; }
+
+}  // namespace weft::fiber

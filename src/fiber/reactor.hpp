@@ -1,0 +1,98 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+
+namespace weft::fiber {
+
+/// A fiber that was put to sleep by Reactor::suspend(), for whoever shall wake it. Plain data; wakes at most once.
+class Waker {
+ public:
+  Waker() = default;
+  [[nodiscard]] explicit operator bool() const noexcept { return context_ != nullptr; }
+  /// Makes the fiber ready, from any thread. Harmless if it was woken before (by its deadline, say).
+  void wake() const noexcept;
+
+ private:
+  friend class Reactor;
+  Waker(void* context, std::size_t epoch) noexcept : context_{context}, epoch_{epoch} {}
+  void* context_ = nullptr;
+  std::size_t epoch_ = 0;
+};
+
+/// In a `catch (...)`: rethrows what Boost.Context unwinds a destroyed fiber's stack with, and returns for all else.
+void pass_forced_unwind();
+
+/// Something that a reactor looks at when no fiber is ready: a link, a pool.
+class Source {
+ public:
+  /// Looks for work without suspending, and makes fibers ready. True if it found any.
+  virtual bool poll() noexcept = 0;
+  /// Announces that the thread is about to sleep on wake_fd(); false if work has come in the meantime (then disarm()
+  /// follows at once).
+  virtual bool arm() noexcept = 0;
+  /// The thread is awake again.
+  virtual void disarm() noexcept = 0;
+
+ protected:
+  ~Source() = default;
+};
+
+/// The scheduler of one thread's fibers: runs what is ready; when nothing is, looks at its sources, spins for a short,
+/// adaptive while, and sleeps in epoll.
+///
+/// Owner: its thread; made by the first current() there, gone with the thread. Threads: only its own, but for
+/// Waker::wake(). Crash: nothing of it is shared.
+class Reactor {
+ public:
+  static constexpr std::uint64_t kNever = UINT64_MAX;
+
+  /// This thread's reactor. The first call on a thread makes it the thread's Boost.Fiber scheduling algorithm.
+  static Reactor& current();
+
+  /// Looks at `source` from now on, and sleeps on its bell `fd` too (an eventfd, watched edge-triggered). `id` is the
+  /// bell's own for as long as the process lives, since descriptor numbers are used again. Attaching counts.
+  void attach(Source& source, int fd, std::uint64_t id);
+  void detach(Source& source) noexcept;
+
+  /// True if another fiber of this thread could run now: then the caller should suspend rather than spin.
+  [[nodiscard]] bool others_ready() const noexcept;
+
+  /// A waker for the active fiber. Every earlier one of this fiber becomes void.
+  [[nodiscard]] Waker waker() noexcept;
+  /// Suspends the active fiber until its waker is used or CLOCK_MONOTONIC reaches `deadline_ns`. Call it exactly once
+  /// after waker(), whether or not that was used by then.
+  void suspend(std::uint64_t deadline_ns = kNever) noexcept;
+  /// Lets the other ready fibers of this thread run.
+  void yield() noexcept;
+
+  /// Starts a fiber on this thread, on a guarded stack of `stack_bytes`; it is not joined.
+  void spawn(std::function<void()> body, std::size_t stack_bytes);
+
+  /// Suspends the active fiber until `fd` is readable (or writable), or the deadline. False at the deadline.
+  bool wait_readable(int fd, std::uint64_t deadline_ns = kNever);
+  bool wait_writable(int fd, std::uint64_t deadline_ns = kNever);
+
+  /// The longest spin before sleeping, in ns; 0 where there is no core to spin on.
+  void set_spin_limit(std::uint64_t ns) noexcept;
+
+  /// Ticks that a waiter may spin now, by what spinning has been worth lately on this thread.
+  [[nodiscard]] std::uint64_t spin_ticks() const noexcept;
+  /// To tell what it was worth: the wait ended while spinning, or it had to sleep after all.
+  void spun(bool worth) noexcept;
+
+  /// For tests and statistics: how often this thread slept in epoll.
+  [[nodiscard]] std::uint64_t sleeps() const noexcept;
+
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+
+ private:
+  class Algorithm;  // Boost.Fiber's side of it; owns this object
+  explicit Reactor(Algorithm& algorithm) noexcept : algorithm_{algorithm} {}
+  bool wait_fd(int fd, std::uint32_t events, std::uint64_t deadline_ns);
+  Algorithm& algorithm_;
+};
+
+}  // namespace weft::fiber

@@ -1,0 +1,132 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "base/atomic.hpp"
+#include "base/bytes.hpp"
+#include "base/check.hpp"
+#include "base/failure_point.hpp"
+#include "base/prefetch.hpp"
+#include "ring/lane.hpp"
+
+namespace weft::ring {
+
+/// The writing end of a ring: frames of whole cache lines that announce themselves (ring.md has the argument).
+///
+/// Owner: whoever owns the lane that the ring lies in. Threads: one at a time. Blocks: never.
+/// Crash: whatever instruction its process dies at, the reader sees the frames committed so far and nothing else.
+class Producer {
+ public:
+  Producer() = default;
+
+  /// `ring` is the start of `lines` (a power of two) zeroed cache lines; `consumed` the reader's counter of lines that
+  /// it no longer needs, in the reader's memory and so not trusted beyond what refresh() checks.
+  Producer(std::byte* ring, std::uint32_t lines, const base::Atomic<std::uint64_t>* consumed) noexcept
+      : ring_{ring}, lines_{lines}, consumed_{consumed} {
+    WEFT_CHECK(is_ring_size(lines), "a ring has a power of two of lines, within bounds");
+  }
+
+  /// The longest frame, in bytes.
+  [[nodiscard]] std::uint32_t frame_bytes_max() const noexcept {
+    return lines_ / kFrameShare * static_cast<std::uint32_t>(base::kLineBytes);
+  }
+
+  /// Room for a frame of `bytes` (at least sizeof(FrameHead), at most frame_bytes_max()), or nullptr while the reader
+  /// has not made enough of it. The frame becomes visible with commit(); a claim that is not committed may be
+  /// forgotten or repeated with another size.
+  [[nodiscard]] std::byte* try_claim(std::uint32_t bytes) noexcept {
+    const std::uint32_t lines = lines_of(bytes);
+    const std::uint32_t index = static_cast<std::uint32_t>(head_) & (lines_ - 1);
+    if (lines_ - index < lines && !pad(lines_ - index)) return nullptr;
+    if (!has_room(lines)) return nullptr;
+    return at(head_);
+  }
+
+  /// Publishes the frame of `bytes` that try_claim(bytes) gave. Returns its position (in lines, monotonic).
+  std::uint64_t commit(std::uint32_t bytes) noexcept {
+    const std::uint64_t position = head_;
+    // Relaxed: published by the length below. The line may hold anything of a frame that lay there before.
+    head_at(position)->withdrawn.store(0, base::relaxed);
+    WEFT_FAILURE_POINT("ring.commit.before_publish");
+    publish(lines_of(bytes), bytes);
+    WEFT_FAILURE_POINT("ring.commit.after_publish");
+    return position;
+  }
+
+  /// Marks the frame at `position` as taken back. The reader may have begun it all the same: doorbell and claim words
+  /// decide (ring.md, "Taking a frame back"). Its own memory: the reader cannot write here.
+  void withdraw(std::uint64_t position) noexcept {
+    // SYNC take-back: the full fence of the caller orders this store before its read of the reader's claimed position.
+    head_at(position)->withdrawn.store(1, base::relaxed);
+  }
+
+  /// The committed frame at `position`, as it was written; for the owner, who may want it back after the reader died.
+  [[nodiscard]] std::byte* at(std::uint64_t position) noexcept {
+    return ring_ + (position & (lines_ - 1)) * base::kLineBytes;
+  }
+
+  /// The position that the next frame gets, unless padding comes before it.
+  [[nodiscard]] std::uint64_t position() const noexcept { return head_; }
+
+  /// The reader's consumed position as last seen and believed.
+  [[nodiscard]] std::uint64_t consumed() const noexcept { return consumed_seen_; }
+
+  /// Reads the reader's counter again. False if it holds what cannot be (gone back, or beyond what was written).
+  [[nodiscard]] bool refresh() noexcept {
+    // SYNC ring-consumed: the reader is done with every line before this position.
+    const std::uint64_t seen = consumed_->load(base::acquire);
+    if (seen < consumed_seen_ || seen > head_) {
+      corrupt_ = true;
+      return false;
+    }
+    consumed_seen_ = seen;
+    return true;
+  }
+
+  /// True once the reader's counter was seen to hold nonsense; try_claim then gives nothing more.
+  [[nodiscard]] bool corrupt() const noexcept { return corrupt_; }
+
+ private:
+  static std::uint32_t lines_of(std::uint32_t bytes) noexcept {
+    return (bytes + static_cast<std::uint32_t>(base::kLineBytes) - 1) / static_cast<std::uint32_t>(base::kLineBytes);
+  }
+  FrameHead* head_at(std::uint64_t position) noexcept { return reinterpret_cast<FrameHead*>(at(position)); }
+
+  /// `lines` and the line after them, whose first word publish() zeroes, must be the writer's.
+  bool has_room(std::uint32_t lines) noexcept {
+    if (head_ + lines + 1 <= consumed_seen_ + lines_) [[likely]]
+      return true;
+    if (corrupt_ || !refresh()) return false;
+    return head_ + lines + 1 <= consumed_seen_ + lines_;
+  }
+
+  bool pad(std::uint32_t lines) noexcept {
+    if (!has_room(lines)) return false;
+    publish(lines, kPaddingBit | (lines * static_cast<std::uint32_t>(base::kLineBytes)));
+    return true;
+  }
+
+  void publish(std::uint32_t lines, std::uint32_t word) noexcept {
+    FrameHead* const frame = head_at(head_);
+    head_ += lines;
+    // The reader's cache holds these lines from the last lap. Asking for them some frames ahead lets the stores, and
+    // with them every fence and lock that follows, find them at hand (benchmarks/README.md has what it gains).
+    base::prefetch_for_writing(at(head_ + kPrefetchLines));
+    // Relaxed: the release store below carries it; the reader looks at this word only after it has seen that one.
+    head_at(head_)->length.store(0, base::relaxed);
+    WEFT_FAILURE_POINT("ring.commit.zeroed_next");
+    // SYNC ring-frame: the whole frame, and the zero where the next one will begin.
+    frame->length.store(word, base::release);
+  }
+
+  std::byte* ring_ = nullptr;
+  std::uint32_t lines_ = 0;
+  bool corrupt_ = false;
+  std::uint64_t head_ = 0;
+  std::uint64_t consumed_seen_ = 0;
+  const base::Atomic<std::uint64_t>* consumed_ = nullptr;
+};
+
+}  // namespace weft::ring

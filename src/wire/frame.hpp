@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace weft::wire {
+
+/// What a frame says.
+enum class Kind : std::uint8_t {
+  task = 1,      ///< parent to worker: run `function` on the payload
+  value = 2,     ///< worker to parent: the task's value
+  failure = 3,   ///< worker to parent: the task threw, or could not be run; the payload is a Failure table
+  returned = 4,  ///< worker to parent: the frame was withdrawn in time, nothing was run
+  release = 5,   ///< either way: the payload is a list of loan ids (u64) that the sender no longer needs
+  cancel = 6,    ///< parent to worker: the task in `slot` should stop; the payload is the reason
+};
+
+/// Bits of FrameHeader::flags.
+inline constexpr std::uint16_t kPayloadInBlock = 1;  ///< attachment 0 is a block that holds the payload proper
+inline constexpr std::uint16_t kNamed = 2;           ///< `function` is a named task's id, not a place in a module
+
+/// A frame's fixed part, as it lies at the start of the frame; schemas/frame.fbs is the same struct for readers of
+/// the wire, and frame.cpp asserts that the two agree. `length` and `withdrawn` belong to the ring: put() leaves them
+/// to it.
+struct FrameHeader {
+  std::uint32_t length = 0;
+  std::uint32_t withdrawn = 0;
+  std::uint32_t slot = 0;        ///< index of the execution in the sender's table (task) or the receiver's (others)
+  std::uint32_t generation = 0;  ///< tells uses of a slot apart
+  std::uint64_t function = 0;    ///< what to run (process/module.hpp), or a named task's id
+  std::uint64_t deadline_ns = 0; ///< CLOCK_MONOTONIC, 0 for none
+  Kind kind = Kind::task;
+  std::uint8_t encoding = 0;     ///< weft::Encoding of the payload
+  std::uint16_t flags = 0;
+  std::uint16_t attachments = 0; ///< so many BlockReferences come before the payload
+  std::uint16_t reserved = 0;
+};
+static_assert(sizeof(FrameHeader) == 40 && alignof(FrameHeader) == 8);
+
+/// A block named in a frame. Comes `attachments` times, before the payload.
+struct BlockReference {
+  std::uint64_t loan = 0;    ///< the owner's id of the loan, given back with Kind::release
+  std::uint32_t chunk = 0;   ///< the owner's id of the chunk
+  std::uint32_t owner = 0;   ///< 0: the sender's arena; 1: the receiver's own, handed back
+  std::uint64_t offset = 0;  ///< bytes into the chunk
+  std::uint64_t length = 0;  ///< bytes
+};
+static_assert(sizeof(BlockReference) == 32);
+
+/// Fills in a claimed frame, all but the two words that are the ring's: the reader polls the first meanwhile.
+inline void put(std::byte* frame, const FrameHeader& header) noexcept {
+  constexpr std::size_t kSkip = offsetof(FrameHeader, slot);
+  std::memcpy(frame + kSkip, reinterpret_cast<const std::byte*>(&header) + kSkip, sizeof header - kSkip);
+}
+
+/// A private copy of a frame's header, so that what is checked is what is used. `bytes` >= sizeof(FrameHeader).
+inline FrameHeader get(const std::byte* frame) noexcept {
+  FrameHeader header;
+  constexpr std::size_t kSkip = offsetof(FrameHeader, slot);
+  std::memcpy(reinterpret_cast<std::byte*>(&header) + kSkip, frame + kSkip, sizeof header - kSkip);
+  return header;
+}
+
+}  // namespace weft::wire

@@ -1,0 +1,155 @@
+#include "work/attendant.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <system_error>
+#include <thread>
+
+#include <weft/error.hpp>
+
+#include "base/check.hpp"
+#include "base/clock.hpp"
+
+namespace weft::work {
+
+namespace {
+
+thread_local bool on_attendant = false;
+
+/// All signals are blocked while a thread starts, so that it is born with them blocked.
+class BlockedSignals {
+ public:
+  BlockedSignals() noexcept {
+    sigset_t all;
+    sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, &before_);
+  }
+  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals(const BlockedSignals&) = delete;
+  BlockedSignals& operator=(const BlockedSignals&) = delete;
+
+ private:
+  sigset_t before_{};
+};
+
+}  // namespace
+
+Attendant& Attendant::get() {
+  // Never destroyed: its thread runs until the process ends.
+  static Attendant& the_attendant = *new Attendant;
+  if (the_attendant.pid_ != ::getpid()) {
+    throw Error{"weft was in use before fork(): its threads are not in this child; call exec, or use weft after fork only", {}};
+  }
+  return the_attendant;
+}
+
+bool Attendant::is_current() noexcept { return on_attendant; }
+
+Attendant::Attendant()
+    : epoll_{::epoll_create1(EPOLL_CLOEXEC)}, bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}, pid_{::getpid()} {
+  if (!epoll_ || !bell_) throw Exhausted{std::string{"no descriptor for weft's attendant: "} + std::strerror(errno) + "; raise RLIMIT_NOFILE (ulimit -n)"};
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLET;
+  event.data.u64 = 0;
+  WEFT_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, bell_.get(), &event) == 0, "epoll_ctl refused an eventfd");
+  const BlockedSignals blocked;
+  try {
+    std::thread{[this] { run(); }}.detach();
+  } catch (const std::system_error& error) {
+    throw Exhausted{std::string{"no thread for weft's attendant: "} + error.what() + "; raise RLIMIT_NPROC (ulimit -u)"};
+  }
+}
+
+std::uint64_t Attendant::watch(int fd, bool edge, Handler handler) {
+  const std::lock_guard guard{mutex_};
+  const std::uint64_t id = ++last_id_;
+  handlers_.emplace(id, std::make_shared<Handler>(std::move(handler)));
+  epoll_event event{};
+  event.events = edge ? EPOLLIN | EPOLLET : EPOLLIN;
+  event.data.u64 = id;
+  WEFT_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) == 0, "epoll_ctl refused a descriptor");
+  return id;
+}
+
+void Attendant::forget(std::uint64_t id, int fd) {
+  const std::lock_guard guard{mutex_};
+  if (handlers_.erase(id) != 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+}
+
+void Attendant::post(Handler handler) {
+  {
+    const std::lock_guard guard{mutex_};
+    posted_.push_back(std::move(handler));
+  }
+  ring();
+}
+
+void Attendant::at(std::uint64_t deadline_ns, Handler handler) {
+  bool first = false;
+  {
+    const std::lock_guard guard{mutex_};
+    const auto added = timers_.emplace(deadline_ns, std::move(handler));
+    first = added == timers_.begin();
+  }
+  if (first && !on_attendant) ring();
+}
+
+void Attendant::ring() noexcept {
+  const std::uint64_t one = 1;
+  while (::write(bell_.get(), &one, sizeof one) < 0 && errno == EINTR) {
+  }
+}
+
+int Attendant::next_timeout_ms() {
+  const std::lock_guard guard{mutex_};
+  if (!posted_.empty()) return 0;
+  if (timers_.empty()) return -1;
+  const std::uint64_t now = base::now_ns();
+  const std::uint64_t due = timers_.begin()->first;
+  if (due <= now) return 0;
+  const std::uint64_t ms = (due - now) / 1'000'000 + 1;
+  return ms > INT_MAX ? INT_MAX : static_cast<int>(ms);
+}
+
+void Attendant::run_posted() {
+  std::vector<Handler> due;
+  {
+    const std::lock_guard guard{mutex_};
+    due.swap(posted_);
+    const std::uint64_t now = base::now_ns();
+    while (!timers_.empty() && timers_.begin()->first <= now) {
+      due.push_back(std::move(timers_.begin()->second));
+      timers_.erase(timers_.begin());
+    }
+  }
+  for (const Handler& handler : due) handler();
+}
+
+void Attendant::run() noexcept {
+  on_attendant = true;
+  ::pthread_setname_np(::pthread_self(), "weft-attendant");
+  for (;;) {
+    run_posted();
+    std::array<epoll_event, 64> events;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), next_timeout_ms());
+    for (int i = 0; i < count; ++i) {
+      std::shared_ptr<Handler> handler;
+      {
+        const std::lock_guard guard{mutex_};
+        const auto found = handlers_.find(events[static_cast<std::size_t>(i)].data.u64);
+        if (found != handlers_.end()) handler = found->second;
+      }
+      if (handler) (*handler)();
+    }
+  }
+}
+
+}  // namespace weft::work

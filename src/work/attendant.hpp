@@ -1,0 +1,62 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <unordered_map>
+#include <vector>
+
+#include "base/unique_fd.hpp"
+
+namespace weft::work {
+
+/// The thread that minds what nobody is waiting for: it starts workers, notices their ends, keeps time limits, and reads
+/// replies while every thread of the program is busy with something else. It sleeps otherwise.
+///
+/// Workers are started from here alone, since the kernel's signal of parent death is bound to the starting thread.
+///
+/// Owner: the process; made at the first use, never ended. Threads: any may call; handlers run on the attendant's own.
+/// Signals: it blocks all of them, so that the program's handlers run on the program's threads.
+class Attendant {
+ public:
+  using Handler = std::function<void()>;
+
+  /// Throws Exhausted where there is no thread to be had, Error in a process that was forked off one that uses weft.
+  static Attendant& get();
+  /// True on the attendant's own thread.
+  static bool is_current() noexcept;
+
+  /// Calls `handler` whenever `fd` is readable (`edge`: once for each change). Returns an id for forget().
+  std::uint64_t watch(int fd, bool edge, Handler handler);
+  /// No call of the handler begins after this; one may still be running.
+  void forget(std::uint64_t id, int fd);
+  /// Calls `handler` soon, in order.
+  void post(Handler handler);
+  /// Calls `handler` once, at or after `deadline_ns` of CLOCK_MONOTONIC.
+  void at(std::uint64_t deadline_ns, Handler handler);
+
+  Attendant(const Attendant&) = delete;
+  Attendant& operator=(const Attendant&) = delete;
+
+ private:
+  Attendant();
+  void run() noexcept;
+  void ring() noexcept;
+  void run_posted();
+  int next_timeout_ms();
+
+  base::UniqueFd epoll_;
+  base::UniqueFd bell_;
+  pid_t pid_;
+  std::mutex mutex_;
+  std::uint64_t last_id_ = 0;
+  std::unordered_map<std::uint64_t, std::shared_ptr<Handler>> handlers_;
+  std::vector<Handler> posted_;
+  std::multimap<std::uint64_t, Handler> timers_;
+};
+
+}  // namespace weft::work

@@ -1,0 +1,172 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <weft/buffer.hpp>
+#include <weft/codec.hpp>
+
+#include "base/atomic.hpp"
+#include "fiber/reactor.hpp"
+
+namespace weft::work {
+
+class Peer;
+class PoolCore;
+
+/// Where a call stands. Written under the pool's lock.
+enum class Phase : std::uint8_t {
+  free,      ///< in the table's free list
+  queued,    ///< waits in the pool's queue, its arguments in the call
+  sent,      ///< in a worker's ring; may have begun
+  settled,   ///< has its value or failure
+};
+
+/// How a settled call ended.
+enum class Ending : std::uint8_t {
+  value,      ///< encoding and payload are the value
+  failure,    ///< the payload is a Failure table: the task's own exception, or why it could not run
+  exception,  ///< `exception` says it: something that happened on this side (crash, cancel, closed)
+};
+
+/// What a call has beside its two lines when it needs it: big payloads, blocks, continuations.
+struct CallExtra {
+  std::unique_ptr<std::byte[]> bytes;
+  std::size_t capacity = 0;
+  const std::byte* copied = nullptr;  ///< the block that `bytes` are a private copy of, if they are one
+  std::vector<Buffer> attachments;
+  std::exception_ptr exception;
+  std::function<void()> continuation;  ///< runs once, on the thread that settles the call, outside the pool's lock
+};
+
+/// One submitted task, from submit to the end of its Execution. Two cache lines; the first is enough for an empty task.
+///
+/// Owner: its pool's CallTable; kept by the Execution handle and, until it is settled, by the pool.
+/// Threads: `state` any; the rest under the pool's lock until settled, then the handle's alone.
+struct alignas(64) Call {
+  // Line 0.
+  base::Atomic<std::uint32_t> state{0};  ///< kSettled once the result may be read
+  std::uint32_t generation = 0;
+  std::uint32_t slot = 0;
+  Phase phase = Phase::free;
+  Ending ending = Ending::value;
+  Encoding encoding = Encoding::nothing;
+  bool abandoned = false;  ///< the Execution is gone: free at settling
+  std::uint64_t function = 0;
+  std::uint64_t position = 0;  ///< of its frame in the worker's ring, while sent
+  PoolCore* core = nullptr;
+  Peer* peer = nullptr;  ///< while sent
+  Call* next = nullptr;  ///< in the free list, the queue or the worker's list of sent calls
+  Call* previous = nullptr;
+  // Line 1.
+  std::uint32_t bytes = 0;  ///< of the payload: arguments while queued, result once settled
+  std::uint16_t flags = 0;
+  bool waited_for = false;
+  bool has_continuation = false;  ///< extra->continuation waits for the settling
+  bool continuing = false;        ///< it runs just now: the call must stay
+  fiber::Waker waker;
+  std::unique_ptr<CallExtra> extra;
+  std::byte inline_bytes[24];
+
+  static constexpr std::uint32_t kSettled = 1;
+
+  [[nodiscard]] bool settled() const noexcept {
+    // SYNC call-settled: the ending and its payload.
+    return state.load(base::acquire) == kSettled;
+  }
+  void waked_by(const fiber::Waker& by) noexcept {
+    waker = by;
+    waited_for = true;
+  }
+  [[nodiscard]] CallExtra& more() {
+    if (!extra) extra = std::make_unique<CallExtra>();
+    return *extra;
+  }
+  /// Copies a payload in: into the call itself if it fits, else into a buffer that later payloads reuse.
+  void store(const std::byte* from, std::uint32_t size) {
+    bytes = size;
+    if (size == 0) return;
+    std::memcpy(room_for(size), from, size);
+  }
+  [[nodiscard]] std::byte* room_for(std::uint32_t size) {
+    if (size <= sizeof inline_bytes) return inline_bytes;
+    CallExtra& big = more();
+    if (big.capacity < size) {
+      big.bytes = std::make_unique_for_overwrite<std::byte[]>(size);
+      big.capacity = size;
+    }
+    return big.bytes.get();
+  }
+  [[nodiscard]] const std::byte* payload() const noexcept {
+    return bytes <= sizeof inline_bytes ? inline_bytes : extra->bytes.get();
+  }
+};
+static_assert(sizeof(Call) == 128);
+
+/// A queue of calls, first in first out, linked through the calls themselves; removal from the middle is O(1).
+class CallList {
+ public:
+  [[nodiscard]] bool empty() const noexcept { return front_ == nullptr; }
+  [[nodiscard]] Call* front() const noexcept { return front_; }
+  [[nodiscard]] Call* back() const noexcept { return back_; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  void push_back(Call& call) noexcept {
+    call.next = nullptr;
+    call.previous = back_;
+    (back_ != nullptr ? back_->next : front_) = &call;
+    back_ = &call;
+    ++size_;
+  }
+  void push_front(Call& call) noexcept {
+    call.previous = nullptr;
+    call.next = front_;
+    (front_ != nullptr ? front_->previous : back_) = &call;
+    front_ = &call;
+    ++size_;
+  }
+  void remove(Call& call) noexcept {
+    (call.previous != nullptr ? call.previous->next : front_) = call.next;
+    (call.next != nullptr ? call.next->previous : back_) = call.previous;
+    --size_;
+  }
+  Call* pop_front() noexcept {
+    Call* const call = front_;
+    remove(*call);
+    return call;
+  }
+
+ private:
+  Call* front_ = nullptr;
+  Call* back_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// The slot table: finds the call that a reply belongs to, by index and generation, and hands out slots without
+/// allocating once it has grown to what is in use. Threads: under the pool's lock.
+class CallTable {
+ public:
+  [[nodiscard]] Call& take();
+  void give_back(Call& call) noexcept;
+  /// The sent call in `slot` of `generation`, or nullptr: then whoever named it is not to be trusted.
+  [[nodiscard]] Call* find(std::uint32_t slot, std::uint32_t generation) noexcept {
+    if (slot >= slots_) return nullptr;
+    Call& call = blocks_[slot / kBlock][slot % kBlock];
+    return call.generation == generation && call.phase == Phase::sent ? &call : nullptr;
+  }
+  [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
+
+ private:
+  static constexpr std::uint32_t kBlock = 256;
+  std::vector<std::unique_ptr<Call[]>> blocks_;
+  std::uint32_t slots_ = 0;
+  Call* free_ = nullptr;
+  std::size_t in_use_ = 0;
+};
+
+}  // namespace weft::work

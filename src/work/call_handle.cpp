@@ -1,0 +1,91 @@
+#include <weft/detail/call_handle.hpp>
+
+#include <string>
+#include <vector>
+
+#include <weft/error.hpp>
+#include <weft/execution.hpp>
+#include <weft/task_scope.hpp>
+
+#include "process/crash_record.hpp"
+#include "process/symbolize.hpp"
+#include "wire/failure.hpp"
+#include "work/call.hpp"
+#include "work/exceptions.hpp"
+#include "work/pool_core.hpp"
+
+namespace weft {
+
+namespace detail {
+
+namespace {
+
+std::span<const Buffer> attachments_of(const work::Call& call) {
+  return call.extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
+}
+
+/// The payload as it came, out of its block if it lies in one.
+Payload payload_of(const work::Call& call) {
+  Payload payload{call.encoding, {call.payload(), call.bytes}, attachments_of(call)};
+  if ((call.flags & wire::kPayloadInBlock) != 0) {
+    payload.bytes = payload.attachments.front().bytes();
+    payload.attachments = payload.attachments.subspan(1);
+  }
+  return payload;
+}
+
+[[noreturn]] void throw_failure(const work::Call& call) {
+  const Payload payload = payload_of(call);
+  // A private copy: a block can still be written by the worker.
+  const std::vector<std::byte> copy{payload.bytes.begin(), payload.bytes.end()};
+  auto report = wire::decode_failure(copy);
+  if (!report) throw ProtocolViolation{"a worker told of a failure in a way that does not hold: " + report.fault().message};
+  work::rethrow(*report, report->trace);
+}
+
+}  // namespace
+
+bool CallHandle::wait(std::uint64_t deadline_ns) { return call_->core->wait(*call_, deadline_ns); }
+
+bool CallHandle::ready() const { return call_->core->ready(*call_); }
+
+Payload CallHandle::value() const {
+  switch (call_->ending) {
+    case work::Ending::value:
+      break;
+    case work::Ending::failure:
+      throw_failure(*call_);
+    case work::Ending::exception:
+      std::rethrow_exception(call_->extra->exception);
+  }
+  Payload payload = payload_of(*call_);
+  if ((call_->flags & wire::kPayloadInBlock) != 0 && payload.encoding == Encoding::values) {
+    // Values are verified as a whole and then read, so they must not change in between: a private copy, once.
+    work::CallExtra& extra = *call_->extra;
+    if (!extra.bytes || extra.copied != payload.bytes.data()) {
+      extra.bytes = std::make_unique_for_overwrite<std::byte[]>(payload.bytes.size());
+      extra.capacity = payload.bytes.size();
+      std::memcpy(extra.bytes.get(), payload.bytes.data(), payload.bytes.size());
+      extra.copied = payload.bytes.data();
+    }
+    payload.bytes = {extra.bytes.get(), payload.bytes.size()};
+  }
+  return payload;
+}
+
+bool CallHandle::cancel(const std::string& reason) { return call_->core->cancel(*call_, reason); }
+
+void CallHandle::on_settled(std::function<void()> continuation) {
+  call_->core->on_settled(*call_, std::move(continuation));
+}
+
+void CallHandle::drop() noexcept { call_->core->release(*call_); }
+
+}  // namespace detail
+
+std::optional<std::chrono::steady_clock::time_point> TaskScope::deadline() const noexcept {
+  if (deadline_ns_ == 0) return std::nullopt;
+  return Deadline{std::chrono::nanoseconds{static_cast<std::int64_t>(deadline_ns_)}};
+}
+
+}  // namespace weft

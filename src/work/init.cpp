@@ -1,0 +1,52 @@
+#include <weft/init.hpp>
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include <weft/error.hpp>
+
+#include "work/initialized.hpp"
+#include "work/worker_main.hpp"
+
+namespace weft {
+
+namespace {
+
+bool initialized = false;
+bool worker = false;
+
+}  // namespace
+
+void init(int argc, char** argv) {
+  initialized = true;
+  if (argc != 3 || std::strcmp(argv[1], work::kWorkerArgument) != 0) return;
+  char* end = nullptr;
+  const long control = std::strtol(argv[2], &end, 10);
+  if (*end != '\0' || control != work::kWorkerControl) {
+    std::fprintf(stderr, "%s: %s is for weft's own use: it starts a worker process\n", argv[0], argv[1]);
+    std::exit(2);
+  }
+  worker = true;
+  work::worker_main(static_cast<int>(control));
+}
+
+bool in_worker() noexcept { return worker; }
+
+namespace work {
+
+void require_initialized() {
+  if (!initialized) throw NotInitialized{};
+  constexpr unsigned kNestingMax = 10;
+  if (nesting_depth() >= kNestingMax) {
+    throw Error{"workers have started workers " + std::to_string(kNestingMax) +
+                    " levels deep: most likely a task creates a pool each time it runs; create pools where tasks are submitted",
+                {}};
+  }
+}
+
+}  // namespace work
+}  // namespace weft

@@ -1,0 +1,107 @@
+#include "work/named_tasks.hpp"
+
+#include <cinttypes>
+#include <cstdio>
+#include <mutex>
+#include <unordered_map>
+
+#include <weft/named_task.hpp>
+
+#include "process/module.hpp"
+
+namespace weft {
+
+namespace {
+
+struct Registry {
+  std::mutex mutex;
+  std::unordered_map<std::uint64_t, const detail::TaskEntry*> entries;
+  std::unordered_map<std::uint64_t, std::string> names;
+};
+
+Registry& registry() {
+  static Registry& the_registry = *new Registry;  // used by static initialisers, and until the very end
+  return the_registry;
+}
+
+std::string hexadecimal(std::uint64_t number) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%" PRIx64, number);
+  return text;
+}
+
+}  // namespace
+
+namespace detail {
+
+bool register_named(std::uint64_t id, const char* name, const TaskEntry* entry) {
+  Registry& all = registry();
+  const std::lock_guard guard{all.mutex};
+  all.names[id] = name;
+  return all.entries.insert_or_assign(id, entry).second;
+}
+
+void remember_name(std::uint64_t id, const char* name) {
+  Registry& all = registry();
+  const std::lock_guard guard{all.mutex};
+  all.names.try_emplace(id, name);
+}
+
+}  // namespace detail
+
+namespace work {
+
+namespace {
+
+const detail::TaskEntry* entry_at(std::uint64_t function) noexcept {
+  const void* const address = process::code_address(function);
+  if (address == nullptr || reinterpret_cast<std::uintptr_t>(address) % alignof(detail::TaskEntry) != 0) return nullptr;
+  // The whole entry lies in the module if its last byte does.
+  if (process::code_address(function + sizeof(detail::TaskEntry) - 1) == nullptr) return nullptr;
+  const auto* const entry = static_cast<const detail::TaskEntry*>(address);
+  return entry->self == entry && entry->magic == detail::kTaskMagic ? entry : nullptr;
+}
+
+}  // namespace
+
+const detail::TaskEntry* find_task(std::uint64_t function, bool named) {
+  if (named) {
+    Registry& all = registry();
+    const std::lock_guard guard{all.mutex};
+    const auto found = all.entries.find(function);
+    return found == all.entries.end() ? nullptr : found->second;
+  }
+  // Tasks come in rows of the same kind.
+  thread_local std::uint64_t last_function = 0;
+  thread_local const detail::TaskEntry* last_entry = nullptr;
+  if (function != last_function) {
+    last_entry = entry_at(function);
+    last_function = function;
+  }
+  return last_entry;
+}
+
+std::string task_name(std::uint64_t function, bool named) {
+  if (named) {
+    Registry& all = registry();
+    const std::lock_guard guard{all.mutex};
+    const auto found = all.names.find(function);
+    if (found != all.names.end()) return found->second;
+  } else if (const detail::TaskEntry* const entry = entry_at(function)) {
+    return entry->name();
+  }
+  return "task " + hexadecimal(function);
+}
+
+std::string describe_unknown_task(std::uint64_t function, bool named) {
+  if (named) {
+    return "the worker knows no task by the name and signature of " + task_name(function, true) +
+           ": register it there with WEFT_TASK(name, function), with the same argument and result types";
+  }
+  return "the worker knows no task " + hexadecimal(function) +
+         ": its binary does not contain it. A task for another binary must be named: WEFT_TASK(name, function) there, "
+         "weft::named<Result(Arguments...)>(\"name\") here; a task in a plug-in needs the plug-in loaded in the worker";
+}
+
+}  // namespace work
+}  // namespace weft

@@ -1,0 +1,61 @@
+#include "work/obituary.hpp"
+
+#include <weft/error.hpp>
+
+#include "process/crash_record.hpp"
+#include "process/symbolize.hpp"
+#include "wire/frame.hpp"
+#include "work/crash_trace.hpp"
+#include "work/named_tasks.hpp"
+
+namespace weft::work {
+
+namespace {
+
+struct RecordedTrace final : WorkerCrashed::Trace {
+  explicit RecordedTrace(process::CrashRecord record_) : record{std::move(record_)} {}
+  std::string make() override { return process::format_trace(process::symbolize(record)); }
+  process::CrashRecord record;
+};
+
+std::chrono::microseconds cpu_time(const rusage& usage) noexcept {
+  return std::chrono::seconds{usage.ru_utime.tv_sec + usage.ru_stime.tv_sec} +
+         std::chrono::microseconds{usage.ru_utime.tv_usec + usage.ru_stime.tv_usec};
+}
+
+}  // namespace
+
+std::string describe_call(const Call& call) { return task_name(call.function, (call.flags & wire::kNamed) != 0); }
+
+std::exception_ptr obituary(std::uint64_t worker_id, pid_t pid, const process::ExitStatus& status,
+                            std::span<const std::byte> black_box, const std::string& task) {
+  process::CrashRecord record;
+  if (auto read = process::read_crash_record(black_box)) record = *std::move(read);
+  WorkerEnd end;
+  end.pid = pid;
+  end.task = task;
+  end.cpu_time = cpu_time(status.usage);
+  end.memory_peak_bytes = static_cast<std::uint64_t>(status.usage.ru_maxrss) * 1024;
+  const std::string who = "worker " + std::to_string(worker_id) + " (pid " + std::to_string(pid) + ")";
+  if (status.known && !status.signalled) {
+    end.exit_code = status.code;
+    std::string message = who + " exited with code " + std::to_string(status.code) + " while it ran " + task;
+    if (!record.note.empty()) message += ": " + record.note;
+    end.reason = record.note;
+    return std::make_exception_ptr(WorkerExited{message, std::move(end)});
+  }
+  end.signal = status.known ? status.code : record.signal;
+  end.address = record.address;
+  std::string message = who + " crashed while it ran " + task + ": " + process::describe(status);
+  if (record.crashed) message += "; " + process::describe(record);
+  if (record.looks_like_stack_overflow()) message += " (most likely a stack overflow)";
+  if (record.exception) {
+    end.reason = record.exception->type.empty() ? "std::terminate was called"
+                                                : record.exception->type + ": " + record.exception->message;
+    message += "; " + end.reason;
+  }
+  return std::make_exception_ptr(
+      WorkerCrashed{message, std::move(end), std::make_shared<RecordedTrace>(std::move(record))});
+}
+
+}  // namespace weft::work

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/limits.hpp"
+#include "link/exchange.hpp"
+#include "link/frame_port.hpp"
+#include "memory/region.hpp"
+#include "process/spawn.hpp"
+#include "work/call.hpp"
+
+namespace weft::work {
+
+/// The parent's view of one worker process: its frames, its memory, and the calls that are with it.
+///
+/// Owner: the pool. Threads: under the pool's lock.
+class Peer {
+ public:
+  enum class State : std::uint8_t {
+    starting,  ///< spawned, has not said Ready
+    serving,   ///< takes tasks
+    ending,    ///< told to go, killed, or found lying: gets nothing more
+  };
+
+  Peer(std::uint64_t id_, process::Child child_, base::UniqueFd control, memory::OwnedRegion lane_)
+      : id{id_}, child{std::move(child_)}, exchange{std::move(control)}, lane{std::move(lane_)} {}
+
+  [[nodiscard]] bool has_room() const noexcept { return sent.size() < window; }
+
+  /// How many frames it should hold now, by what its tasks have cost lately: short ones travel in numbers, so that it
+  /// never waits for the next; long ones alone, so that they can go to whoever is free first.
+  void adapt_window() noexcept {
+    const std::uint64_t ticks = port.peer->task_ticks.load(base::relaxed);  // Advice: any value does no harm.
+    if (ticks == 0) return;
+    const std::uint64_t fitting = window_ticks() / ticks;
+    const std::uint64_t wanted = fitting < 1 ? 1 : fitting > base::kWindowMax ? base::kWindowMax : fitting;
+    // Doubling at most: one cheap task does not make the next five hundred cheap.
+    window = static_cast<std::uint32_t>(wanted > window ? (wanted < window * 2 ? wanted : window * 2) : wanted);
+  }
+
+  link::FramePort port;  ///< while serving
+  CallList sent;         ///< calls in its ring or running
+  std::uint32_t window = 1;
+  State state = State::starting;
+
+  std::uint64_t id;
+  process::Child child;
+  link::Exchange exchange;
+  memory::OwnedRegion lane;       ///< written here
+  memory::PeerRegion peer_lane;   ///< written by the worker
+  ring::LaneView peer_view;
+  base::UniqueFd bell;            ///< wakes the worker
+  std::uint64_t control_watch = 0;
+  std::uint64_t end_watch = 0;
+  bool killed = false;            ///< by kill() or destruction
+  std::string violation;          ///< what it did against the protocol
+  std::string start_error;        ///< what it said instead of Ready
+  std::string last_words;         ///< why it was asked to go
+
+ private:
+  static std::uint64_t window_ticks() noexcept;
+};
+
+}  // namespace weft::work

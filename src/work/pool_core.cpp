@@ -1,0 +1,484 @@
+#include "work/pool_core.hpp"
+
+#include <sched.h>
+
+#include <cstdio>
+#include <limits>
+
+#include <weft/error.hpp>
+
+#include "base/clock.hpp"
+#include "ring/take_back.hpp"
+#include "wire/failure.hpp"
+#include "work/exceptions.hpp"
+#include "work/faults.hpp"
+
+namespace weft::work {
+
+std::uint64_t Peer::window_ticks() noexcept {
+  static const std::uint64_t ticks = base::ticks_per_us() * base::kWindowNs / 1000;
+  return ticks;
+}
+
+// Submitting.
+
+Call& PoolCore::submit(const Submission& submission) {
+  // A payload that does not fit a frame goes into a block before anything else, so that nothing has to be undone.
+  std::vector<Buffer> with_block;
+  Submission sent = submission;
+  if (sent.bytes.size() > base::kInlineBytesMax) [[unlikely]] {
+    with_block.push_back(Buffer::copy_of(sent.bytes));
+    with_block.insert(with_block.end(), sent.attachments.begin(), sent.attachments.end());
+    sent.attachments = with_block;
+    sent.bytes = {};
+    sent.flags |= wire::kPayloadInBlock;
+  }
+  const Section section{*this};
+  if (closed_) throw Closed{closed_reason_};
+  Call& call = calls_.take();
+  call.state.store(0, base::relaxed);
+  call.core = this;
+  call.peer = nullptr;
+  call.abandoned = false;
+  call.waited_for = false;
+  call.has_continuation = false;
+  call.ending = Ending::value;
+  call.encoding = sent.encoding;
+  call.flags = sent.flags;
+  call.function = sent.function;
+  if (queue_.empty()) [[likely]] {
+    Peer* const peer = next_peer();
+    if (peer != nullptr && send(*peer, call, sent.bytes, sent.attachments)) return call;
+    if (call.phase == Phase::settled) return call;
+  }
+  enqueue(call, sent.bytes, sent.attachments);
+  return call;
+}
+
+void PoolCore::enqueue(Call& call, std::span<const std::byte> bytes, std::span<const Buffer> attachments) {
+  call.phase = Phase::queued;
+  call.store(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+  if (!attachments.empty()) call.more().attachments.assign(attachments.begin(), attachments.end());
+  queue_.push_back(call);
+  // What has come back meanwhile makes room.
+  static_cast<void>(poll_locked());
+  if (!queue_.empty()) want_workers();
+}
+
+Peer* PoolCore::next_peer() noexcept {
+  // An idle worker first, the last one that was busy before the others: its caches are warm. Then any with room.
+  const std::size_t count = serving_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    Peer& peer = *serving_[i];
+    if (peer.sent.empty()) {
+      cursor_ = i;
+      return &peer;
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    if (cursor_ >= count) cursor_ = 0;
+    Peer& peer = *serving_[cursor_];
+    if (!peer.has_room()) peer.adapt_window();
+    if (peer.has_room()) return &peer;
+    ++cursor_;
+  }
+  return nullptr;
+}
+
+bool PoolCore::send(Peer& peer, Call& call, std::span<const std::byte> bytes, std::span<const Buffer> attachments) {
+  wire::FrameHeader header;
+  header.slot = call.slot;
+  header.generation = call.generation;
+  header.function = call.function;
+  header.kind = wire::Kind::task;
+  header.encoding = static_cast<std::uint8_t>(call.encoding);
+  header.flags = call.flags;
+  if (!attachments.empty()) [[unlikely]] {
+    if (!send_with_blocks(peer, call, header, bytes, attachments)) return false;
+  } else if (!peer.port.send(header, {}, bytes, &call.position)) {
+    if (peer.port.out.corrupt()) condemn(peer, "it consumed more of its ring than was written");
+    return false;
+  }
+  call.phase = Phase::sent;
+  call.peer = &peer;
+  peer.sent.push_back(call);
+  peer.port.ring_if_asleep();
+  return true;
+}
+
+bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header, std::span<const std::byte> bytes,
+                                std::span<const Buffer> attachments) {
+  if (auto lent = peer.exchange.lend(attachments, references_); !lent) {
+    settle_with(call, error_of(lent.fault()));
+    return false;
+  }
+  header.attachments = static_cast<std::uint16_t>(references_.size());
+  if (!peer.port.send(header, references_, bytes, &call.position)) {
+    peer.exchange.unlend(references_);
+    return false;
+  }
+  // For the day that the frame comes back unread: the buffers are needed again then.
+  auto& kept = call.more().attachments;
+  if (kept.data() != attachments.data()) kept.assign(attachments.begin(), attachments.end());
+  return true;
+}
+
+void PoolCore::refill() {
+  while (!queue_.empty()) {
+    Peer* const peer = next_peer();
+    if (peer == nullptr) return;
+    Call& call = *queue_.front();
+    queue_.remove(call);
+    const std::span<const Buffer> attachments =
+        call.extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
+    if (!send(*peer, call, {call.payload(), call.bytes}, attachments)) {
+      if (call.phase == Phase::settled) continue;
+      queue_.push_front(call);
+      return;
+    }
+  }
+  rebalance();
+}
+
+/// A worker has nothing to do while another has frames in hand that it has not begun: half of those go over.
+void PoolCore::rebalance() {
+  if (serving_.size() < 2) return;
+  Peer* idle = nullptr;
+  Peer* rich = nullptr;
+  for (Peer* const peer : serving_) {
+    if (peer->sent.empty()) {
+      idle = peer;
+    } else if (peer->sent.size() > 2 && (rich == nullptr || peer->sent.size() > rich->sent.size())) {
+      rich = peer;
+    }
+  }
+  if (idle == nullptr || rich == nullptr) return;
+  // Worth it only where what is moved takes longer than moving it.
+  const std::uint64_t ticks = rich->port.peer->task_ticks.load(base::relaxed);  // Advice.
+  if (ticks * rich->sent.size() < base::ticks_per_us() * base::kMoveWorthUs) return;
+  for (std::size_t moves = rich->sent.size() / 2; moves > 0; --moves) {
+    Call& call = *rich->sent.back();
+    if (ring::try_take_back(rich->port.out, call.position, *rich->port.peer) != ring::TakeBack::taken) return;
+    if (!on_returned(*rich, call)) return;
+    queue_.remove(call);
+    const std::span<const Buffer> attachments =
+        call.extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
+    if (!send(*idle, call, {call.payload(), call.bytes}, attachments) && call.phase != Phase::settled) {
+      queue_.push_front(call);
+      return;
+    }
+  }
+}
+
+/// The frame of `call` was taken back, or will never be read: its arguments come out of the ring, which is this
+/// process's own memory, and it waits at the front of the queue again under a new generation, so that the worker's
+/// `returned` finds nobody. False if the frame is not there any more.
+bool PoolCore::on_returned(Peer& peer, Call& call) {
+  const std::byte* const frame = peer.port.out.at(call.position);
+  std::uint32_t length = 0;
+  std::memcpy(&length, frame, sizeof length);
+  const wire::FrameHeader header = wire::get(frame);
+  const std::size_t fixed = sizeof(wire::FrameHeader) + header.attachments * sizeof(wire::BlockReference);
+  if (call.position < peer.port.out.consumed() || length < fixed || header.slot != call.slot ||
+      header.generation != call.generation) {
+    return false;
+  }
+  if (header.attachments != 0) {
+    const auto* const first = reinterpret_cast<const wire::BlockReference*>(frame + sizeof(wire::FrameHeader));
+    peer.exchange.unlend({first, header.attachments});
+  }
+  peer.sent.remove(call);
+  call.peer = nullptr;
+  call.phase = Phase::queued;
+  ++call.generation;
+  call.store(frame + fixed, length - static_cast<std::uint32_t>(fixed));
+  queue_.push_front(call);
+  return true;
+}
+
+// Answers.
+
+bool PoolCore::drain(Peer& peer) noexcept {
+  const std::uint64_t before = peer.port.in.position();
+  for (;;) {
+    const ring::Peek found = peer.port.in.peek();
+    if (found == ring::Peek::none) break;
+    if (found == ring::Peek::corrupt) {
+      condemn(peer, "it published a frame of a length that cannot be");
+      break;
+    }
+    on_frame(peer);
+    if (peer.state == Peer::State::ending && !peer.violation.empty()) break;
+    peer.port.in.release();
+  }
+  const std::uint64_t read = peer.port.in.position() - before;
+  if (read == 0) return false;
+  peer.port.in.publish_consumed();
+  // A worker that found its ring full naps until there is room.
+  if (read > base::kRingLines / 2) peer.port.ring_if_asleep();
+  if (peer.exchange.returns_waiting() >= base::kReturnsBatch && peer.exchange.flush_returns(peer.port)) {
+    peer.port.ring_if_asleep();
+  }
+  return true;
+}
+
+void PoolCore::on_frame(Peer& peer) {
+  const std::uint32_t bytes = peer.port.in.bytes();
+  if (bytes < sizeof(wire::FrameHeader)) return condemn(peer, "it published a frame without a header");
+  const wire::FrameHeader header = wire::get(peer.port.in.data());
+  const std::span<const std::byte> body{peer.port.in.data() + sizeof header, bytes - sizeof header};
+  switch (header.kind) {
+    case wire::Kind::value:
+    case wire::Kind::failure:
+      return on_answer(peer, header, body);
+    case wire::Kind::release: {
+      // Copied before it is checked: the worker can still write it.
+      std::array<std::byte, 4096> copy;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+      if (body.size() > copy.size()) return condemn(peer, "it gave back more blocks at once than it may");
+      std::memcpy(copy.data(), body.data(), body.size());
+      if (!peer.exchange.on_release(std::span{copy}.first(body.size()))) {
+        condemn(peer, "it gave back a block that it had not been lent");
+      }
+      return;
+    }
+    case wire::Kind::returned: {
+      Call* const call = calls_.find(header.slot, header.generation);
+      // One that was taken back in time has another generation by now.
+      if (call == nullptr || call->peer != &peer) return;
+      if (!on_returned(peer, *call)) condemn(peer, "it returned a task that it had not been sent");
+      return;
+    }
+    default:
+      return condemn(peer, "it published a frame of a kind that only a parent may");
+  }
+}
+
+void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<const std::byte> body) {
+  Call* const call = calls_.find(header.slot, header.generation);
+  if (call == nullptr || call->peer != &peer) return condemn(peer, "it answered a task that it did not have");
+  if (call->extra) call->extra->attachments.clear();
+  if (header.attachments != 0) [[unlikely]] {
+    const std::size_t bytes = header.attachments * sizeof(wire::BlockReference);
+    if (header.attachments > link::kReferencesMax || body.size() < bytes) {
+      return condemn(peer, "an answer of its ends among the blocks that it names");
+    }
+    references_.resize(header.attachments);
+    std::memcpy(references_.data(), body.data(), bytes);
+    if (auto done = peer.exchange.borrow(references_, call->more().attachments); !done) {
+      call->more().attachments.clear();
+      return condemn(peer, done.fault().message);
+    }
+    body = body.subspan(bytes);
+  } else if ((header.flags & wire::kPayloadInBlock) != 0) {
+    return condemn(peer, "an answer of its lies in a block that it does not name");
+  }
+  peer.sent.remove(*call);
+  call->encoding = static_cast<Encoding>(header.encoding);
+  call->flags = header.flags;
+  call->ending = header.kind == wire::Kind::failure ? Ending::failure : Ending::value;
+  call->store(body.data(), static_cast<std::uint32_t>(body.size()));
+  ++(call->ending == Ending::value ? finished_ : failed_);
+  settle(*call);
+}
+
+void PoolCore::settle_with(Call& call, std::exception_ptr exception) noexcept {
+  ++failed_;
+  call.ending = Ending::exception;
+  call.more().exception = std::move(exception);
+  call.more().attachments.clear();
+  settle(call);
+}
+
+void PoolCore::settle(Call& call) noexcept {
+  call.phase = Phase::settled;
+  call.peer = nullptr;
+  if (!watchers_.empty()) [[unlikely]] wake_watchers();
+  if (call.has_continuation) [[unlikely]] {
+    call.has_continuation = false;
+    call.continuing = true;
+    after_.emplace_back([this, &call] { run_continuation(call); });
+  } else if (call.abandoned) {
+    calls_.give_back(call);
+    return;
+  }
+  // SYNC call-settled: the ending and its payload.
+  call.state.store(Call::kSettled, base::release);
+  if (call.waited_for) call.waker.wake();
+}
+
+void PoolCore::run_continuation(Call& call) {
+  const std::function<void()> continuation = std::move(call.extra->continuation);
+  try {
+    continuation();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "weft: a callback of an Execution threw %s: catch it there\n", error.what());
+  }
+  std::shared_ptr<PoolCore> last;
+  const Section section{*this};
+  call.continuing = false;
+  if (call.abandoned) calls_.give_back(call);
+  if (calls_.in_use() == 0) last.swap(keep_);
+}
+
+bool PoolCore::poll_locked() noexcept {
+  bool any = false;
+  for (std::size_t i = 0; i < serving_.size(); ++i) {
+    Peer& peer = *serving_[i];
+    if (!peer.sent.empty() || peer.exchange.loans_outstanding() != 0) any = drain(peer) || any;
+  }
+  if (any) refill();
+  return any;
+}
+
+bool PoolCore::poll() noexcept {
+  const Section section{*this};
+  return poll_locked();
+}
+
+// Waiting.
+
+bool PoolCore::ready(Call& call) {
+  if (call.settled()) return true;
+  static_cast<void>(poll());
+  return call.settled();
+}
+
+bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns) {
+  const std::uint64_t budget = reactor.spin_ticks();
+  if (budget == 0) return ready(call);
+  const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
+  std::uint64_t begin = 0;
+  for (;;) {
+    {
+      const Section section{*this};
+      for (int look = 0; look < 64 && !lock_.contended(); ++look) {
+        if (call.peer != nullptr && drain(*call.peer) && !queue_.empty()) refill();
+        if (call.phase == Phase::settled) break;
+      }
+      if (call.phase != Phase::settled) static_cast<void>(poll_locked());
+    }
+    if (call.settled()) {
+      if (begin != 0) reactor.spun(true);
+      return true;
+    }
+    const std::uint64_t now = base::ticks();
+    if (begin == 0) begin = now;
+    if (now - begin > budget || reactor.others_ready()) return false;
+    if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) return false;
+    if (now - begin > alone) ::sched_yield();
+  }
+}
+
+bool PoolCore::wait(Call& call, std::uint64_t deadline_ns) {
+  if (call.settled()) return true;
+  if (Attendant::is_current()) {
+    throw Error{"a callback of an Execution waits for another: it would wait for itself; submit there, and wait elsewhere", {}};
+  }
+  fiber::Reactor& reactor = fiber::Reactor::current();
+  reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
+  if (!reactor.others_ready() && spin(call, reactor, deadline_ns)) return true;
+  for (;;) {
+    const fiber::Waker waker = reactor.waker();
+    {
+      const Section section{*this};
+      call.waked_by(waker);
+      if (call.phase == Phase::settled) return true;
+    }
+    reactor.attach(*this, waiter_bell_.get(), bell_id_);
+    reactor.suspend(deadline_ns);
+    reactor.detach(*this);
+    const Section section{*this};
+    call.waited_for = false;
+    if (call.phase == Phase::settled) return true;
+    if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) return false;
+  }
+}
+
+bool PoolCore::arm() noexcept {
+  const Section section{*this};
+  ++sleepers_;
+  const fiber::Reactor* const me = &fiber::Reactor::current();
+  // One thread sleeps on the waiter bell; the others are woken by whoever settles their calls.
+  if (seat_ == nullptr) {
+    seat_ = me;
+    sleeper_.arm(doorbell::Mode::urgent, link::kWaiterBell);
+  }
+  for (Peer* const peer : serving_) {
+    if (peer->exchange.returns_waiting() != 0 && peer->exchange.flush_returns(peer->port)) peer->port.ring_if_asleep();
+  }
+  return !poll_locked();
+}
+
+void PoolCore::disarm() noexcept {
+  const Section section{*this};
+  --sleepers_;
+  if (seat_ != &fiber::Reactor::current()) return;
+  seat_ = nullptr;
+  if (sleepers_ == 0) {
+    sleeper_.disarm(doorbell::Mode::lazy, link::kAttendantBell);
+    return;
+  }
+  // Others still sleep: the attendant is woken for them from now on.
+  sleeper_.arm(doorbell::Mode::urgent, link::kAttendantBell);
+  static_cast<void>(poll_locked());
+}
+
+/// The attendant was rung for.
+void PoolCore::on_bell() {
+  const Section section{*this};
+  static_cast<void>(poll_locked());
+  if (seat_ != nullptr) return;
+  sleeper_.arm(sleepers_ > 0 ? doorbell::Mode::urgent : doorbell::Mode::lazy, link::kAttendantBell);
+  static_cast<void>(poll_locked());
+}
+
+// The handle's end.
+
+void PoolCore::release(Call& call) noexcept {
+  std::shared_ptr<PoolCore> last;
+  const Section section{*this};
+  if (call.phase == Phase::settled && !call.continuing) {
+    calls_.give_back(call);
+    if (keep_ && calls_.in_use() == 0) [[unlikely]] last.swap(keep_);
+  } else {
+    call.abandoned = true;
+  }
+}
+
+bool PoolCore::cancel(Call& call, const std::string& reason) {
+  const Section section{*this};
+  if (call.phase == Phase::settled) return false;
+  if (call.phase == Phase::sent) {
+    static_cast<void>(drain(*call.peer));
+    if (call.phase != Phase::sent) return false;
+    Peer& peer = *call.peer;
+    if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) != ring::TakeBack::taken) return false;
+    if (!on_returned(peer, call)) return false;
+  }
+  queue_.remove(call);
+  settle_with(call, std::make_exception_ptr(Cancelled{reason.empty() ? "cancelled before it began" : reason}));
+  refill();
+  return true;
+}
+
+void PoolCore::on_settled(Call& call, std::function<void()> continuation) {
+  {
+    const Section section{*this};
+    if (call.phase != Phase::settled) {
+      auto& slot = call.more().continuation;
+      if (slot) {
+        slot = [first = std::move(slot), second = std::move(continuation)] {
+          first();
+          second();
+        };
+      } else {
+        slot = std::move(continuation);
+      }
+      call.has_continuation = true;
+      return;
+    }
+  }
+  continuation();
+}
+
+}  // namespace weft::work

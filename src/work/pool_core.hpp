@@ -1,0 +1,202 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/mutex.hpp"
+#include "base/unique_fd.hpp"
+#include "doorbell/doorbell.hpp"
+#include "fiber/reactor.hpp"
+#include "link/board.hpp"
+#include "memory/region.hpp"
+#include "work/attendant.hpp"
+#include "work/call.hpp"
+#include "work/peer.hpp"
+
+namespace weft::work {
+
+/// A task as it is submitted: what to run, on what.
+struct Submission {
+  std::uint64_t function = 0;
+  std::uint16_t flags = 0;
+  std::uint64_t deadline_ns = 0;
+  Encoding encoding = Encoding::nothing;
+  std::span<const std::byte> bytes;
+  std::span<const Buffer> attachments;
+};
+
+struct CoreOptions {
+  std::size_t limit = 1;
+  std::uint64_t start_timeout_ns = 0;
+  std::string executable = "/proc/self/exe";
+  std::optional<std::vector<std::string>> environment;
+  std::string working_directory;
+  std::uint64_t initializer = 0;  ///< code id of its entry, 0 for none
+  bool replace = true;            ///< start another worker for one that ended
+  std::string what = "pool";      ///< for messages
+};
+
+struct CoreStatus {
+  std::size_t queued = 0;
+  std::size_t sent = 0;
+  std::size_t workers_idle = 0;
+  std::size_t workers_busy = 0;
+  std::size_t workers_starting = 0;
+  std::uint64_t finished = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t workers_lost = 0;
+  std::vector<std::int64_t> pids;
+};
+
+/// What a Pool and a Worker are made of: the calls, the queue, the workers, and the rules of who gets what.
+///
+/// Any thread may submit, and any thread that waits reads the replies itself, under the lock; where nobody waits the
+/// attendant does. src/README.md tells the way of one task.
+///
+/// Owner: the Pool, the attendant's handlers, and the last Execution. Threads: any. Fibers: never suspended under the
+/// lock.
+class PoolCore final : public fiber::Source, public std::enable_shared_from_this<PoolCore> {
+ public:
+  static std::shared_ptr<PoolCore> make(CoreOptions options);
+  ~PoolCore();
+
+  /// Throws Closed, EncodingError, Exhausted. Never waits.
+  Call& submit(const Submission& submission);
+  /// Suspends the fiber until the call is settled: true; or the deadline has passed: false.
+  bool wait(Call& call, std::uint64_t deadline_ns);
+  /// True once settled; looks at the rings, without waiting.
+  bool ready(Call& call);
+  /// The Execution is gone.
+  void release(Call& call) noexcept;
+  /// True if the task will not run: it was taken back, and the call is settled as Cancelled.
+  bool cancel(Call& call, const std::string& reason);
+  /// Runs `continuation` once the call is settled, on the thread that settles it or, if it is, on this one.
+  void on_settled(Call& call, std::function<void()> continuation);
+
+  /// Starts a worker though no task waits for one.
+  void warm_up();
+  /// Refuses further tasks, waits until all are done and the workers have gone; false at the deadline.
+  bool shutdown(std::uint64_t deadline_ns);
+  /// Ends all workers at once; what had not settled fails with WorkerKilled or Closed. Returns how many.
+  std::size_t kill(const std::string& reason);
+  /// The pool object is gone.
+  void abandon();
+
+  [[nodiscard]] CoreStatus status();
+
+  bool poll() noexcept override;
+  bool arm() noexcept override;
+  void disarm() noexcept override;
+
+ private:
+  /// Holds the lock, and runs what has come up under it (continuations, bells) after letting go of it.
+  class Section;
+  struct Token {};
+
+ public:
+  PoolCore(Token, CoreOptions options);
+
+ private:
+  // Data plane: pool_core.cpp.
+  bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns);
+  bool drain(Peer& peer) noexcept;
+  void on_frame(Peer& peer);
+  void on_answer(Peer& peer, const wire::FrameHeader& header, std::span<const std::byte> body);
+  bool on_returned(Peer& peer, Call& call);
+  void settle(Call& call) noexcept;
+  void settle_with(Call& call, std::exception_ptr exception) noexcept;
+  bool send(Peer& peer, Call& call, std::span<const std::byte> bytes, std::span<const Buffer> attachments);
+  bool send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header, std::span<const std::byte> bytes,
+                        std::span<const Buffer> attachments);
+  void enqueue(Call& call, std::span<const std::byte> bytes, std::span<const Buffer> attachments);
+  Peer* next_peer() noexcept;
+  void refill();
+  void rebalance();
+  bool poll_locked() noexcept;
+  void run_continuation(Call& call);
+
+  // Control plane: pool_workers.cpp, on the attendant's thread.
+  void want_workers();
+  void start_worker();
+  base::Result<std::unique_ptr<Peer>> spawn_worker();
+  void start_failed(const std::string& why, std::exception_ptr exact = nullptr);
+  void on_control(std::uint64_t id);
+  void read_control(Peer& from);
+  void on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::UniqueFd> descriptors);
+  void on_start_timeout(std::uint64_t id);
+  void on_end(std::uint64_t id);
+  void bury(Peer& peer, const process::ExitStatus& status);
+  std::exception_ptr end_error(const Peer& peer, const process::ExitStatus& status, const Call* call) const;
+  void condemn(Peer& peer, const std::string& violation);
+  void retire(Peer& peer);
+  void on_bell();
+  void adapt_spinning() noexcept;
+  Peer* find_peer(std::uint64_t id) noexcept;
+  void wake_watchers() noexcept;
+
+  CoreOptions options_;
+  std::uint64_t bell_id_ = 0;
+  base::UniqueFd attendant_bell_;
+  base::UniqueFd waiter_bell_;
+  memory::OwnedRegion board_region_;
+  link::Board* board_ = nullptr;
+  std::uint64_t bell_watch_ = 0;
+  unsigned cores_ = 1;
+
+  base::Mutex lock_;  // guards all below
+  doorbell::Sleeper sleeper_;
+  CallTable calls_;
+  CallList queue_;
+  std::vector<Peer*> serving_;
+  std::size_t cursor_ = 0;
+  std::vector<std::unique_ptr<Peer>> peers_;
+  std::size_t starts_posted_ = 0;
+  std::uint64_t last_peer_id_ = 0;
+  std::array<std::uint64_t, 5> start_failures_ns_{};
+  std::size_t start_failures_ = 0;
+  std::uint64_t circuit_until_ns_ = 0;
+  std::string circuit_reason_;
+  bool closed_ = false;
+  bool abandoned_ = false;
+  std::string closed_reason_;
+  const fiber::Reactor* seat_ = nullptr;  ///< whose thread sleeps on the waiter bell
+  std::size_t sleepers_ = 0;              ///< threads that sleep until a call of this pool settles
+  std::vector<fiber::Waker> watchers_;    ///< of shutdown(): woken when a call settles or a worker goes
+  std::vector<std::function<void()>> after_;
+  std::vector<wire::BlockReference> references_;  // scratch
+  std::uint64_t finished_ = 0;
+  std::uint64_t failed_ = 0;
+  std::uint64_t workers_lost_ = 0;
+  std::shared_ptr<PoolCore> keep_;  ///< itself, while the pool is gone and calls are not
+};
+
+/// Locks; on leaving unlocks and then runs what was put into after_.
+class PoolCore::Section {
+ public:
+  explicit Section(PoolCore& core) noexcept : core_{core} { core_.lock_.lock(); }
+  ~Section() {
+    if (core_.after_.empty()) [[likely]] {
+      core_.lock_.unlock();
+      return;
+    }
+    const std::vector<std::function<void()>> after = std::move(core_.after_);
+    core_.after_.clear();
+    core_.lock_.unlock();
+    for (const auto& each : after) each();
+  }
+  Section(const Section&) = delete;
+  Section& operator=(const Section&) = delete;
+
+ private:
+  PoolCore& core_;
+};
+
+}  // namespace weft::work

@@ -1,0 +1,156 @@
+// How a pool begins and ends.
+
+#include <signal.h>
+#include <sys/eventfd.h>
+
+#include <algorithm>
+
+#include <weft/error.hpp>
+
+#include "base/clock.hpp"
+#include "process/cpus.hpp"
+#include "work/faults.hpp"
+#include "work/pool_core.hpp"
+
+namespace weft::work {
+
+namespace {
+
+base::Atomic<std::uint64_t> last_bell_id{1};  // a worker's own bell is 1
+
+unsigned cores() {
+  static const unsigned count = process::cpus_allowed();
+  return count;
+}
+
+base::UniqueFd make_bell() {
+  base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!bell) throw Exhausted{base::Fault::system_call("eventfd").message + "; raise RLIMIT_NOFILE (ulimit -n)"};
+  return bell;
+}
+
+}  // namespace
+
+PoolCore::PoolCore(Token, CoreOptions options) : options_{std::move(options)}, cores_{cores()} {
+  bell_id_ = last_bell_id.fetch_add(1, base::relaxed) + 1;
+  attendant_bell_ = make_bell();
+  waiter_bell_ = make_bell();
+  auto region = memory::OwnedRegion::create("weft-board", sizeof(link::Board));
+  if (!region) throw_fault(region.fault());
+  board_region_ = *std::move(region);
+  board_ = reinterpret_cast<link::Board*>(board_region_.data());
+  sleeper_ = doorbell::Sleeper{&board_->word};
+  sleeper_.disarm(doorbell::Mode::lazy, link::kAttendantBell);
+  adapt_spinning();
+}
+
+std::shared_ptr<PoolCore> PoolCore::make(CoreOptions options) {
+  auto core = std::make_shared<PoolCore>(Token{}, std::move(options));
+  // Weak: the attendant must not keep a pool alive that nobody uses any more.
+  core->bell_watch_ = Attendant::get().watch(core->attendant_bell_.get(), true, [weak = std::weak_ptr{core}] {
+    if (const auto self = weak.lock()) self->on_bell();
+  });
+  return core;
+}
+
+PoolCore::~PoolCore() {
+  if (bell_watch_ != 0) Attendant::get().forget(bell_watch_, attendant_bell_.get());
+}
+
+void PoolCore::wake_watchers() noexcept {
+  for (const fiber::Waker& watcher : watchers_) watcher.wake();
+  watchers_.clear();
+}
+
+bool PoolCore::shutdown(std::uint64_t deadline_ns) {
+  fiber::Reactor& reactor = fiber::Reactor::current();
+  for (;;) {
+    const fiber::Waker waker = reactor.waker();
+    {
+      const Section section{*this};
+      if (!closed_) {
+        closed_ = true;
+        closed_reason_ = "the " + options_.what + " was shut down";
+      }
+      static_cast<void>(poll_locked());
+      const bool busy = !queue_.empty() || starts_posted_ != 0 ||
+                        std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return !peer->sent.empty(); });
+      if (!busy) {
+        for (std::size_t i = peers_.size(); i-- > 0;) {
+          if (peers_[i]->state != Peer::State::ending) retire(*peers_[i]);
+        }
+        if (peers_.empty()) return true;
+      }
+      watchers_.push_back(waker);
+    }
+    reactor.attach(*this, waiter_bell_.get(), bell_id_);
+    reactor.suspend(deadline_ns);
+    reactor.detach(*this);
+    if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) {
+      const Section section{*this};
+      watchers_.clear();
+      return peers_.empty();
+    }
+  }
+}
+
+std::size_t PoolCore::kill(const std::string& reason) {
+  const Section section{*this};
+  if (!closed_) {
+    closed_ = true;
+    closed_reason_ = reason;
+  }
+  static_cast<void>(poll_locked());
+  std::size_t lost = queue_.size();
+  while (!queue_.empty()) settle_with(*queue_.pop_front(), std::make_exception_ptr(Closed{reason}));
+  for (const auto& peer : peers_) {
+    peer->killed = true;
+    peer->last_words = reason;
+    process::kill(peer->child, SIGKILL);
+    if (peer->state == Peer::State::starting) continue;
+    const std::uint64_t begun = peer->port.peer->begun.load(base::relaxed);
+    lost += peer->sent.size();
+    while (!peer->sent.empty()) {
+      Call& call = *peer->sent.pop_front();
+      settle_with(call, std::make_exception_ptr(WorkerKilled{reason, call.position < begun}));
+    }
+    peer->state = Peer::State::ending;
+  }
+  serving_.clear();
+  return lost;
+}
+
+void PoolCore::abandon() {
+  const std::size_t lost = kill("the " + options_.what + " was destroyed");
+  if (lost != 0) {
+    std::fprintf(stderr, "weft: a %s was destroyed with %zu unfinished %s; shutdown() lets them finish\n",
+                 options_.what.c_str(), lost, lost == 1 ? "task" : "tasks");
+  }
+  const Section section{*this};
+  abandoned_ = true;
+  if (calls_.in_use() != 0) keep_ = shared_from_this();
+}
+
+CoreStatus PoolCore::status() {
+  const Section section{*this};
+  static_cast<void>(poll_locked());
+  CoreStatus status;
+  status.queued = queue_.size();
+  status.finished = finished_;
+  status.failed = failed_;
+  status.workers_lost = workers_lost_;
+  status.workers_starting = starts_posted_;
+  for (const auto& peer : peers_) {
+    if (peer->state == Peer::State::starting) {
+      ++status.workers_starting;
+      continue;
+    }
+    status.sent += peer->sent.size();
+    if (peer->state != Peer::State::serving) continue;
+    ++(peer->sent.empty() ? status.workers_idle : status.workers_busy);
+    status.pids.push_back(peer->child.pid);
+  }
+  return status;
+}
+
+}  // namespace weft::work

@@ -1,0 +1,329 @@
+// The control plane of a pool: how workers start, say that they are ready, and end. Runs on the attendant's thread.
+
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include <weft/error.hpp>
+
+#include "base/clock.hpp"
+#include "process/black_box.hpp"
+#include "process/descriptors.hpp"
+#include "wire/failure.hpp"
+#include "work/exceptions.hpp"
+#include "work/faults.hpp"
+#include "work/identity.hpp"
+#include "work/obituary.hpp"
+#include "work/pool_core.hpp"
+#include "work/worker_main.hpp"
+
+namespace weft::work {
+
+namespace {
+
+constexpr std::size_t kParentBlackBoxBytes = 0;
+
+}  // namespace
+
+/// As many starts as there are queued tasks that no start under way is for, up to the limit.
+void PoolCore::want_workers() {
+  if (closed_ && queue_.empty()) return;
+  if (circuit_until_ns_ != 0) {
+    if (base::now_ns() < circuit_until_ns_) {
+      if (!peers_.empty()) return;
+      while (!queue_.empty()) settle_with(*queue_.pop_front(), std::make_exception_ptr(StartFailed{circuit_reason_}));
+      return;
+    }
+    circuit_until_ns_ = 0;  // one attempt shows whether it has got better
+    start_failures_ = start_failures_ns_.size() - 1;
+  }
+  const auto starting = static_cast<std::size_t>(std::count_if(
+      peers_.begin(), peers_.end(), [](const auto& peer) { return peer->state == Peer::State::starting; }));
+  std::size_t under_way = starting + starts_posted_;
+  std::size_t all = peers_.size() + starts_posted_;
+  while (under_way < queue_.size() && all < options_.limit) {
+    ++starts_posted_;
+    ++under_way;
+    ++all;
+    Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
+  }
+}
+
+void PoolCore::warm_up() {
+  const Section section{*this};
+  ++starts_posted_;
+  Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
+}
+
+void PoolCore::start_worker() {
+  {
+    const Section section{*this};
+    --starts_posted_;
+    if (abandoned_ || (closed_ && queue_.empty())) return wake_watchers();
+  }
+  auto spawned = spawn_worker();
+  const Section section{*this};
+  if (!spawned) return start_failed(spawned.fault().message, error_of(spawned.fault()));
+  Peer& peer = *peers_.emplace_back(*std::move(spawned));
+  auto self = shared_from_this();
+  Attendant& attendant = Attendant::get();
+  peer.control_watch = attendant.watch(peer.exchange.control(), false, [self, id = peer.id] { self->on_control(id); });
+  peer.end_watch = attendant.watch(peer.child.pidfd.get(), false, [self, id = peer.id] { self->on_end(id); });
+  if (options_.start_timeout_ns != 0) {
+    attendant.at(base::now_ns() + options_.start_timeout_ns, [self, id = peer.id] { self->on_start_timeout(id); });
+  }
+  if (abandoned_) retire(peer);
+}
+
+base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
+  auto lane = memory::OwnedRegion::create("weft-parent-lane", ring::lane_bytes(base::kRingLines, kParentBlackBoxBytes));
+  if (!lane) return lane.fault();
+  const ring::LaneView view =
+      ring::format_lane(lane->data(), base::kRingLines, kParentBlackBoxBytes, static_cast<std::uint32_t>(::getpid()));
+  auto sockets = process::socket_pair();
+  if (!sockets) return sockets.fault();
+
+  process::SpawnOptions spawn;
+  spawn.executable = options_.executable;
+  spawn.arguments = {options_.executable == "/proc/self/exe" ? process::main_module().path : options_.executable,
+                     kWorkerArgument, std::to_string(kWorkerControl)};
+  spawn.environment = options_.environment;
+  spawn.working_directory = options_.working_directory;
+  spawn.descriptors = {{sockets->theirs.get(), kWorkerControl}};
+  auto child = process::spawn(spawn);
+  if (!child) return child.fault();
+
+  const std::uint64_t id = ++last_peer_id_;  // only ever on the attendant's thread
+  auto peer = std::make_unique<Peer>(id, *std::move(child), std::move(sockets->ours), *std::move(lane));
+  wire::Hello hello;
+  hello.identity = own_identity();
+  hello.worker_id = id;
+  hello.parent_pid = static_cast<std::uint32_t>(::getpid());
+  hello.nesting_depth = nesting_depth() + 1;
+  hello.parent_lane_bytes = peer->lane.bytes();
+  hello.worker_lane_bytes = ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes);
+  hello.ring_lines = base::kRingLines;
+  hello.black_box_bytes = process::kBlackBoxBytes;
+  hello.spin_ns_max = board_->spin_ns_max.load(base::relaxed);
+  hello.name = options_.what;
+  if (options_.initializer != 0) hello.initializer = wire::Initializer{options_.initializer, 0, 0, {}};
+  const std::array<int, 4> descriptors{peer->lane.fd(), board_region_.fd(), attendant_bell_.get(), waiter_bell_.get()};
+  // A program that ends at once closes its socket: then its end tells more than the failed write.
+  auto sent = peer->exchange.write_control(hello, descriptors);
+  if (!sent && !process::peer_gone(sent.fault())) {
+    process::kill(peer->child, SIGKILL);
+    static_cast<void>(process::reap_within(peer->child, -1));
+    return sent.fault();
+  }
+  // The parent's lane is kept beside the view: Ready brings the other half.
+  peer->peer_view = view;
+  return peer;
+}
+
+/// One start failed: one submission fails with it, the one that has waited longest. Others wait for the next attempt,
+/// until five in ten seconds have failed.
+void PoolCore::start_failed(const std::string& why, std::exception_ptr exact) {
+  const std::uint64_t now = base::now_ns();
+  start_failures_ns_[start_failures_ % start_failures_ns_.size()] = now;
+  ++start_failures_;
+  bool is_exhausted = false;
+  if (exact) {
+    try {
+      std::rethrow_exception(exact);
+    } catch (const Exhausted&) {
+      is_exhausted = true;
+    } catch (...) {  // NOLINT(bugprone-empty-catch)
+    }
+  }
+  const std::string message = "a worker of the " + options_.what + " could not start: " + why;
+  if (!queue_.empty()) {
+    settle_with(*queue_.pop_front(), is_exhausted ? exact : std::make_exception_ptr(StartFailed{message}));
+  }
+  if (start_failures_ >= start_failures_ns_.size()) {
+    const std::uint64_t oldest = *std::min_element(start_failures_ns_.begin(), start_failures_ns_.end());
+    if (now - oldest < base::kCircuitWindowNs) {
+      circuit_until_ns_ = now + base::kCircuitWindowNs;
+      circuit_reason_ = "the " + options_.what + " has stopped starting workers for 10 s, since 5 starts failed within 10 s; the last one: " + why;
+    }
+  }
+  wake_watchers();
+  if (!queue_.empty()) want_workers();
+}
+
+void PoolCore::on_control(std::uint64_t id) {
+  const Section section{*this};
+  if (Peer* const peer = find_peer(id)) read_control(*peer);
+}
+
+void PoolCore::read_control(Peer& from) {
+  Peer* const peer = &from;
+  auto control = peer->exchange.read_control();
+  if (!control) return condemn(*peer, control.fault().message);
+  using State = link::Exchange::Control::State;
+  if (control->state == State::nothing) return;
+  if (control->state == State::closed) {
+    // Its end follows on the pidfd; a worker that only closed its socket is of no use any more.
+    Attendant::get().forget(peer->control_watch, peer->exchange.control());
+    return process::kill(peer->child, SIGKILL);
+  }
+  if (const auto* const ready = std::get_if<wire::Ready>(&control->message)) {
+    return on_ready(*peer, *ready, std::move(control->descriptors));
+  }
+  if (const auto* const error = std::get_if<wire::StartError>(&control->message); error != nullptr && peer->state == Peer::State::starting) {
+    peer->start_error = error->phase + ": " + error->message;
+    if (!error->failure.empty()) {
+      if (auto report = wire::decode_failure(error->failure); report && !report->chain.empty()) {
+        peer->start_error += ": " + report->chain.front().type + ": " + report->chain.front().message;
+      }
+    }
+    return;
+  }
+  condemn(*peer, "it sent a message that only a parent may send, or sent it twice");
+}
+
+void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::UniqueFd> descriptors) {
+  if (peer.state != Peer::State::starting) return condemn(peer, "it said twice that it is ready");
+  // Another binary is fine, and then knows named tasks alone; another wire is not.
+  if (auto same = wire::check_compatible(own_identity(), ready.identity, options_.executable == "/proc/self/exe"); !same) {
+    peer.start_error = same.fault().message;
+    return process::kill(peer.child, SIGKILL);
+  }
+  if (descriptors.size() != 2) return condemn(peer, "it said that it is ready without its two descriptors");
+  auto region = memory::PeerRegion::map(std::move(descriptors[0]), ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes));
+  if (!region) return condemn(peer, region.fault().message);
+  auto view = ring::open_lane(region->data(), region->bytes());
+  if (!view) return condemn(peer, view.fault().message);
+  peer.peer_lane = *std::move(region);
+  peer.bell = std::move(descriptors[1]);
+  const ring::LaneView own = peer.peer_view;
+  peer.peer_view = *view;
+  peer.port = link::FramePort{own, peer.peer_view, &peer.peer_view.counters->parked, peer.bell.get(), peer.bell.get()};
+  peer.state = Peer::State::serving;
+  serving_.push_back(&peer);
+  start_failures_ = 0;
+  adapt_spinning();
+  if (closed_ && queue_.empty()) return retire(peer);
+  refill();
+  if (!queue_.empty()) want_workers();
+  wake_watchers();
+}
+
+void PoolCore::on_start_timeout(std::uint64_t id) {
+  const Section section{*this};
+  Peer* const peer = find_peer(id);
+  if (peer == nullptr || peer->state != Peer::State::starting || !peer->start_error.empty()) return;
+  peer->start_error = "it was not ready after " + std::to_string(options_.start_timeout_ns / 1'000'000) +
+                      " ms (static initialisers, main before weft::init, or the initializer take so long); raise PoolOptions::start_timeout";
+  process::kill(peer->child, SIGKILL);
+}
+
+void PoolCore::on_end(std::uint64_t id) {
+  const Section section{*this};
+  Peer* const peer = find_peer(id);
+  if (peer == nullptr) return;
+  auto reaped = process::reap(peer->child);
+  if (reaped && !*reaped) return;  // not yet
+  const process::ExitStatus status = reaped ? **reaped : process::ExitStatus{};
+  Attendant::get().forget(peer->end_watch, peer->child.pidfd.get());
+  Attendant::get().forget(peer->control_watch, peer->exchange.control());
+  // What it said last may still be in the socket: why it could not start.
+  if (peer->state == Peer::State::starting && peer->start_error.empty()) read_control(*peer);
+  bury(*peer, status);
+}
+
+/// A worker is gone: its answers are read, what it had not begun goes elsewhere, what it had begun fails.
+void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
+  const bool was_starting = peer.state == Peer::State::starting;
+  std::erase(serving_, &peer);
+  const auto own = std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) { return each.get() == &peer; });
+  const std::unique_ptr<Peer> gone = std::move(*own);
+  peers_.erase(own);
+  adapt_spinning();
+  if (was_starting) {
+    if (gone->killed || abandoned_) return wake_watchers();
+    return start_failed(gone->start_error.empty() ? "it ended before it was ready: " + process::describe(status) +
+                                                        "; does main() call weft::init first?"
+                                                  : gone->start_error);
+  }
+  if (gone->violation.empty()) static_cast<void>(drain(*gone));
+  // Exact now: a dead process writes no more. Only as true as the worker was honest.
+  const std::uint64_t begun = gone->port.peer->begun.load(base::relaxed);
+  CallList lost;
+  while (!gone->sent.empty()) {
+    Call& call = *gone->sent.back();
+    // From the back, each to the front of the queue: they keep their order.
+    if (call.position >= begun && !gone->killed && on_returned(*gone, call)) continue;
+    gone->sent.remove(call);
+    lost.push_front(call);
+  }
+  const bool unexpected = !gone->killed && gone->last_words.empty();
+  if (unexpected) ++workers_lost_;
+  while (!lost.empty()) {
+    Call& call = *lost.pop_front();
+    settle_with(call, end_error(*gone, status, &call));
+  }
+  if (!options_.replace && !closed_) {
+    closed_ = true;
+    closed_reason_ = "the worker has ended: " + process::describe(status);
+    while (!queue_.empty()) settle_with(*queue_.pop_front(), std::make_exception_ptr(Closed{closed_reason_}));
+  }
+  refill();
+  if (!queue_.empty()) want_workers();
+  wake_watchers();
+}
+
+std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStatus& status, const Call* call) const {
+  const bool begun = call != nullptr && call->position < peer.port.peer->begun.load(base::relaxed);
+  if (!peer.violation.empty()) {
+    return std::make_exception_ptr(ProtocolViolation{"worker " + std::to_string(peer.id) + " (pid " +
+                                                     std::to_string(peer.child.pid) + ") broke the protocol and was killed: " +
+                                                     peer.violation});
+  }
+  if (peer.killed) return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});
+  return obituary(peer.id, peer.child.pid, status, {peer.peer_view.black_box, static_cast<std::size_t>(peer.peer_view.black_box_bytes)},
+                  call == nullptr ? std::string{} : describe_call(*call));
+}
+
+/// It lied: it is killed, and nothing more is read from it.
+void PoolCore::condemn(Peer& peer, const std::string& violation) {
+  if (peer.violation.empty()) peer.violation = violation;
+  if (peer.state == Peer::State::starting) {
+    if (peer.start_error.empty()) peer.start_error = "it broke the protocol: " + violation;
+  } else {
+    peer.state = Peer::State::ending;
+    std::erase(serving_, &peer);
+  }
+  process::kill(peer.child, SIGKILL);
+}
+
+/// It is asked to go: it finishes what it has and ends.
+void PoolCore::retire(Peer& peer) {
+  if (peer.state == Peer::State::starting) {
+    peer.killed = true;
+    peer.last_words = "the worker was not needed any more";
+    return process::kill(peer.child, SIGKILL);
+  }
+  std::erase(serving_, &peer);
+  peer.state = Peer::State::ending;
+  if (peer.last_words.empty()) peer.last_words = "shutdown";
+  if (!peer.exchange.write_control(wire::Goodbye{})) process::kill(peer.child, SIGKILL);
+}
+
+Peer* PoolCore::find_peer(std::uint64_t id) noexcept {
+  const auto found = std::find_if(peers_.begin(), peers_.end(), [&](const auto& peer) { return peer->id == id; });
+  return found == peers_.end() ? nullptr : found->get();
+}
+
+/// Spinning is for cores that have nothing better to do.
+void PoolCore::adapt_spinning() noexcept {
+  std::uint64_t limit = base::kSpinNsMax;
+  if (cores_ == 1) limit = 0;
+  if (cores_ > 1 && serving_.size() >= cores_) limit = base::kSpinNsCrowded;
+  // Relaxed: advice, read now and then.
+  board_->spin_ns_max.store(limit, base::relaxed);
+}
+
+}  // namespace weft::work

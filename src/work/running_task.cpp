@@ -1,0 +1,97 @@
+#include "work/running_task.hpp"
+
+#include <cstring>
+
+#include <weft/error.hpp>
+
+#include "base/limits.hpp"
+#include "process/module.hpp"
+#include "work/exceptions.hpp"
+#include "wire/failure.hpp"
+#include "work/faults.hpp"
+#include "work/named_tasks.hpp"
+
+namespace weft::work {
+
+RunningTask::RunningTask(WorkerLoop& loop, const wire::FrameHeader& header, std::vector<Buffer>& attachments,
+                         std::span<const std::byte> payload) noexcept
+    : TaskCall{{static_cast<Encoding>(header.encoding), payload, attachments}, worker_scope_},
+      loop_{loop},
+      header_{header},
+      worker_scope_{loop.parts_.worker_id, header.deadline_ns},
+      attachments_{attachments} {
+  if ((header.flags & wire::kPayloadInBlock) != 0 && !attachments.empty()) {
+    payload_.bytes = attachments.front().bytes();
+    payload_.attachments = std::span<const Buffer>{attachments}.subspan(1);
+  }
+}
+
+void RunningTask::run() {
+  const detail::TaskEntry* const entry = find_task(header_.function, (header_.flags & wire::kNamed) != 0);
+  if (entry == nullptr) throw UnknownTask{describe_unknown_task(header_.function, (header_.flags & wire::kNamed) != 0)};
+  entry->invoke(*this);
+}
+
+void RunningTask::decoded() {
+  if (released_) return;
+  released_ = true;
+  loop_.parts_.port.in.release();
+}
+
+void RunningTask::keep_payload() {
+  if (!released_ && (header_.flags & wire::kPayloadInBlock) == 0 && !payload_.bytes.empty()) {
+    kept_ = std::make_unique_for_overwrite<std::byte[]>(payload_.bytes.size());
+    std::memcpy(kept_.get(), payload_.bytes.data(), payload_.bytes.size());
+    payload_.bytes = {kept_.get(), payload_.bytes.size()};
+  }
+  decoded();
+}
+
+void RunningTask::value(const detail::Payload& payload) { reply(wire::Kind::value, payload); }
+
+void RunningTask::send_failure(const std::exception_ptr& exception) {
+  // A value that went out before (an exception of a destructor after it) stands.
+  if (replied_) return;
+  const std::vector<std::byte> report = wire::encode(describe(exception));
+  try {
+    reply(wire::Kind::failure, {Encoding::nothing, report, {}});
+  } catch (const Error&) {
+    // No block for a long report: a short one needs none.
+    const std::vector<std::byte> brief = wire::encode(describe(exception), base::kInlineBytesMax);
+    reply(wire::Kind::failure, {Encoding::nothing, brief, {}});
+  }
+}
+
+void RunningTask::reply(wire::Kind kind, const detail::Payload& payload) {
+  wire::FrameHeader header;
+  header.slot = header_.slot;
+  header.generation = header_.generation;
+  header.kind = kind;
+  header.encoding = static_cast<std::uint8_t>(payload.encoding);
+  if (payload.bytes.size() > base::kInlineBytesMax || !payload.attachments.empty()) [[unlikely]] {
+    reply_with_blocks(header, payload);
+  } else {
+    loop_.send(header, {}, payload.bytes);
+  }
+  replied_ = true;
+}
+
+void RunningTask::reply_with_blocks(wire::FrameHeader header, const detail::Payload& payload) {
+  std::vector<wire::BlockReference> references;
+  std::span<const std::byte> bytes = payload.bytes;
+  base::Result<void> lent;
+  if (bytes.size() > base::kInlineBytesMax) {
+    std::vector<Buffer> buffers{Buffer::copy_of(bytes)};
+    buffers.insert(buffers.end(), payload.attachments.begin(), payload.attachments.end());
+    header.flags |= wire::kPayloadInBlock;
+    bytes = {};
+    lent = loop_.exchange_.lend(buffers, references);
+  } else {
+    lent = loop_.exchange_.lend(payload.attachments, references);
+  }
+  if (!lent) throw_fault(lent.fault());
+  header.attachments = static_cast<std::uint16_t>(references.size());
+  loop_.send(header, references, bytes);
+}
+
+}  // namespace weft::work

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <vector>
+
+#include <weft/buffer.hpp>
+#include <weft/task.hpp>
+
+#include "wire/frame.hpp"
+#include "work/worker_loop.hpp"
+
+namespace weft::work {
+
+class WorkerScope final : public TaskScope {
+ public:
+  WorkerScope(std::uint64_t worker_id, std::uint64_t deadline_ns) noexcept : TaskScope{worker_id, deadline_ns} {}
+};
+
+/// One task in its worker: the frame it came in, and the way back for its value.
+/// Owner: the stack of the fiber that runs it. Threads: that fiber's.
+class RunningTask final : public detail::TaskCall {
+ public:
+  /// `attachments` and `payload` as they came; the payload may still lie in the ring.
+  RunningTask(WorkerLoop& loop, const wire::FrameHeader& header, std::vector<Buffer>& attachments,
+              std::span<const std::byte> payload) noexcept;
+
+  void run();
+  void decoded() override;
+  void keep_payload() override;
+  void value(const detail::Payload& payload) override;
+  void send_failure(const std::exception_ptr& exception);
+
+ private:
+  void reply(wire::Kind kind, const detail::Payload& payload);
+  void reply_with_blocks(wire::FrameHeader header, const detail::Payload& payload);
+
+  WorkerLoop& loop_;
+  wire::FrameHeader header_;
+  WorkerScope worker_scope_;
+  std::vector<Buffer>& attachments_;
+  std::unique_ptr<std::byte[]> kept_;
+  bool released_ = false;
+  bool replied_ = false;
+};
+
+}  // namespace weft::work

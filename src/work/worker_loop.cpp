@@ -1,0 +1,255 @@
+#include "work/worker_loop.hpp"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "ring/take_back.hpp"
+#include "work/running_task.hpp"
+
+namespace weft::work {
+
+namespace {
+
+/// The bell of the worker is its only one, so any number tells it from none.
+constexpr std::uint64_t kWorkerBellId = 1;
+/// Exit code of a worker that does not understand its parent.
+constexpr int kRefused = 120;
+
+std::uint64_t old_ticks() noexcept {
+  static const std::uint64_t ticks = base::ticks_per_us() * base::kReplyOldUs;
+  return ticks;
+}
+
+}  // namespace
+
+WorkerLoop::WorkerLoop(Parts parts)
+    : parts_{std::move(parts)}, exchange_{std::move(parts_.control)}, reactor_{fiber::Reactor::current()}, sleeper_{&parts_.port.own->parked} {}
+
+void WorkerLoop::run() {
+  reactor_.attach(*this, parts_.bell.get(), kWorkerBellId);
+  reactor_.spawn([this] { watch_control(); }, base::kTaskStackBytes);
+  serve();
+  leave(0);
+}
+
+void WorkerLoop::serve() {
+  for (;;) {
+    lead();
+    // Another fiber has taken the ring over while a task of this one was suspended.
+    const fiber::Waker waker = reactor_.waker();
+    followers_.push_back(waker);
+    reactor_.suspend();
+  }
+}
+
+void WorkerLoop::lead() {
+  const std::uint64_t epoch = ++leader_epoch_;
+  leader_ = Leader::looking;
+  last_ticks_ = base::ticks();
+  while (leader_epoch_ == epoch) {
+    switch (parts_.port.in.peek()) {
+      case ring::Peek::frame:
+        on_frame();
+        if (leader_epoch_ == epoch) leader_ = Leader::looking;
+        break;
+      case ring::Peek::none:
+        idle();
+        break;
+      case ring::Peek::corrupt:
+        refuse("the parent published a frame of a length that cannot be");
+    }
+  }
+}
+
+void WorkerLoop::on_frame() {
+  ring::Consumer& in = parts_.port.in;
+  if (in.bytes() < sizeof(wire::FrameHeader)) refuse("the parent published a frame without a header");
+  const wire::FrameHeader header = wire::get(in.data());
+  const std::span<const std::byte> body{in.data() + sizeof header, in.bytes() - sizeof header};
+  switch (header.kind) {
+    case wire::Kind::task:
+      on_task(header, body);
+      return;
+    case wire::Kind::release:
+      if (!exchange_.on_release(body)) refuse("the parent gave back a block that it was not lent");
+      in.release();
+      ring::claim(*parts_.port.own, in.position());
+      return;
+    default:
+      refuse("the parent published a frame of a kind that a worker does not take");
+  }
+}
+
+void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::byte> body) {
+  ring::Consumer& in = parts_.port.in;
+  if (!ring::begin(*parts_.port.own, in)) [[unlikely]] {
+    wire::FrameHeader returned;
+    returned.slot = header.slot;
+    returned.generation = header.generation;
+    returned.kind = wire::Kind::returned;
+    in.release();
+    send(returned, {}, {});
+    after_reply();
+    return;
+  }
+  process::set_activity(*parts_.black_box, header.function, header.slot, header.flags);
+  std::vector<Buffer> attachments;
+  if (header.attachments != 0) [[unlikely]] {
+    if (body.size() < header.attachments * sizeof(wire::BlockReference)) refuse("a frame ends among its references");
+    const auto* const first = reinterpret_cast<const wire::BlockReference*>(body.data());
+    if (auto done = exchange_.borrow({first, header.attachments}, attachments); !done) {
+      refuse(done.fault().message.c_str());
+    }
+    body = body.subspan(header.attachments * sizeof(wire::BlockReference));
+  }
+  RunningTask task{*this, header, attachments, body};
+  leader_ = Leader::in_task;
+  ++running_;
+  std::exception_ptr failed;
+  try {
+    task.run();
+  } catch (...) {
+    fiber::pass_forced_unwind();
+    failed = std::current_exception();
+  }
+  task.decoded();  // where the arguments could not be decoded
+  if (failed) task.send_failure(failed);
+  attachments.clear();
+  --running_;
+  after_reply();
+  if (leaving_ && running_ == 0) leave(0);
+}
+
+void WorkerLoop::send(const wire::FrameHeader& header, std::span<const wire::BlockReference> references,
+                      std::span<const std::byte> payload) {
+  while (!parts_.port.send(header, references, payload)) [[unlikely]] {
+    if (parts_.port.out.corrupt()) refuse("the parent consumed more than was written");
+    // The parent has not read for a whole ring: whatever it said, it wants to know now.
+    parts_.port.ring(parts_.port.look());
+    reactor_.suspend(base::now_ns() + base::kFullRingNapNs);
+  }
+}
+
+void WorkerLoop::after_reply() noexcept {
+  ring::LaneCounters& own = *parts_.port.own;
+  ring::claim(own, parts_.port.in.position());
+  // One full fence serves the doorbell and the claim.
+  const doorbell::Word word = parts_.port.published();
+  if (word.mode() == doorbell::Mode::urgent) [[unlikely]] parts_.port.ring(word);
+  const std::uint64_t now = base::ticks();
+  const std::uint64_t took = now - last_ticks_;
+  last_ticks_ = now;
+  task_ticks_ = task_ticks_ == 0 ? took : task_ticks_ - task_ticks_ / 8 + took / 8;
+  // Relaxed: advice.
+  own.task_ticks.store(task_ticks_ | 1, base::relaxed);
+  if (took > old_ticks()) [[unlikely]] {
+    if (word.mode() == doorbell::Mode::lazy) ring_if_behind();
+  }
+  if (exchange_.returns_waiting() >= base::kReturnsBatch) [[unlikely]] {
+    if (exchange_.flush_returns(parts_.port)) parts_.port.ring_if_asleep();
+  }
+}
+
+void WorkerLoop::ring_if_behind() noexcept {
+  if (!parts_.port.out.refresh()) return;
+  if (parts_.port.out.consumed() == parts_.port.out.position()) return;
+  const doorbell::Word word = parts_.port.published();
+  if (word.mode() != doorbell::Mode::awake) parts_.port.ring(word);
+}
+
+bool WorkerLoop::spin() noexcept {
+  reactor_.set_spin_limit(parts_.board->spin_ns_max.load(base::relaxed));
+  const std::uint64_t budget = reactor_.spin_ticks();
+  const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
+  const std::uint64_t begin = base::ticks();
+  for (std::uint64_t now = begin; now - begin < budget; now = base::ticks()) {
+    last_ticks_ = now;
+    for (int look = 0; look < 64; ++look) {
+      if (parts_.port.in.peek() != ring::Peek::none) {
+        if (now - begin > alone) reactor_.spun(true);
+        return true;
+      }
+    }
+    if (reactor_.others_ready()) return false;
+    if (now - begin > alone) ::sched_yield();
+  }
+  return false;
+}
+
+void WorkerLoop::idle() {
+  if (spin()) return;
+  if (reactor_.others_ready()) {
+    reactor_.yield();
+    last_ticks_ = base::ticks();
+    return;
+  }
+  leader_ = Leader::idle;
+  idle_waker_ = reactor_.waker();
+  reactor_.suspend();
+  leader_ = Leader::looking;
+  last_ticks_ = base::ticks();
+}
+
+bool WorkerLoop::poll() noexcept {
+  if (leader_ == Leader::looking || leader_ == Leader::called) return false;
+  if (parts_.port.in.peek() == ring::Peek::none) return false;
+  if (leader_ == Leader::idle) {
+    leader_ = Leader::called;
+    idle_waker_.wake();
+    return true;
+  }
+  // The leader's task is suspended: somebody else reads on.
+  leader_ = Leader::called;
+  if (followers_.empty()) {
+    reactor_.spawn([this] { serve(); }, base::kTaskStackBytes);
+  } else {
+    const fiber::Waker next = followers_.back();
+    followers_.pop_back();
+    next.wake();
+  }
+  return true;
+}
+
+bool WorkerLoop::arm() noexcept {
+  if (parts_.port.in.unpublished()) parts_.port.in.publish_consumed();
+  if (exchange_.returns_waiting() != 0 && exchange_.flush_returns(parts_.port)) {
+    parts_.port.ring_if_asleep();
+  }
+  ring_if_behind();
+  sleeper_.arm(doorbell::Mode::urgent);
+  return parts_.port.in.peek() == ring::Peek::none;
+}
+
+void WorkerLoop::disarm() noexcept { sleeper_.disarm(); }
+
+void WorkerLoop::watch_control() {
+  for (;;) {
+    reactor_.wait_readable(exchange_.control());
+    auto control = exchange_.read_control();
+    if (!control) refuse(control.fault().message.c_str());
+    if (control->state == link::Exchange::Control::State::closed) leave(0);
+    if (control->state != link::Exchange::Control::State::message) continue;
+    if (!std::holds_alternative<wire::Goodbye>(control->message)) refuse("an unexpected message on the control socket");
+    leaving_ = true;
+    if (running_ == 0) leave(0);
+  }
+}
+
+void WorkerLoop::leave(int code) noexcept {
+  std::fflush(nullptr);
+  // Not exit(): static destructors belong to a main that never ran.
+  ::_exit(code);
+}
+
+void WorkerLoop::refuse(const char* what) noexcept {
+  process::note(*parts_.black_box, what);
+  leave(kRefused);
+}
+
+}  // namespace weft::work

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <vector>
+
+#include <weft/buffer.hpp>
+#include <weft/task.hpp>
+
+#include "base/unique_fd.hpp"
+#include "fiber/reactor.hpp"
+#include "link/board.hpp"
+#include "link/exchange.hpp"
+#include "link/frame_port.hpp"
+#include "process/black_box.hpp"
+
+namespace weft::work {
+
+/// A worker's life after the handshake: takes frames out of the parent's ring and runs them.
+///
+/// One fiber leads: it reads the next frame and runs the task where it stands, so that a short task costs no switch.
+/// Only if the task suspends does another fiber take the ring over.
+///
+/// Owner: the worker's main thread, which is the only one to use it. Crash: the parent reads the lane.
+class WorkerLoop final : public fiber::Source {
+ public:
+  struct Parts {
+    link::FramePort port;
+    base::UniqueFd control;
+    base::UniqueFd bell;
+    const link::Board* board = nullptr;
+    process::BlackBox* black_box = nullptr;
+    std::uint64_t worker_id = 0;
+  };
+  explicit WorkerLoop(Parts parts);
+
+  /// Serves until the parent says goodbye or is gone; then the process has ended.
+  [[noreturn]] void run();
+
+  bool poll() noexcept override;
+  bool arm() noexcept override;
+  void disarm() noexcept override;
+
+ private:
+  friend class RunningTask;
+  enum class Leader : std::uint8_t { looking, idle, in_task, called };
+
+  void serve();
+  void lead();
+  void on_frame();
+  void on_task(const wire::FrameHeader& header, std::span<const std::byte> body);
+  void after_reply() noexcept;
+  void idle();
+  bool spin() noexcept;
+  void watch_control();
+  void send(const wire::FrameHeader& header, std::span<const wire::BlockReference> references,
+            std::span<const std::byte> payload);
+  void ring_if_behind() noexcept;
+  [[noreturn]] void leave(int code) noexcept;
+  [[noreturn]] void refuse(const char* what) noexcept;
+
+  Parts parts_;
+  link::Exchange exchange_;
+  fiber::Reactor& reactor_;
+  doorbell::Sleeper sleeper_;
+  Leader leader_ = Leader::looking;
+  std::uint64_t leader_epoch_ = 0;  // which fiber leads: the one that took the last number
+  fiber::Waker idle_waker_;
+  std::vector<fiber::Waker> followers_;
+  std::size_t running_ = 0;
+  bool leaving_ = false;
+  std::uint64_t last_ticks_ = 0;   // when the last task ended, or the ring was last seen empty
+  std::uint64_t task_ticks_ = 0;   // mean cost of a task lately
+};
+
+}  // namespace weft::work

@@ -1,0 +1,110 @@
+// base/mutex.hpp and base/mutex.cpp, whose ::syscall is compiled as weft_model_syscall: one holder at a time, what it
+// did is seen by the next, and nobody sleeps for good.
+
+#include "base/mutex.hpp"
+
+#include <gtest/gtest.h>
+#include <linux/futex.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+
+#include <array>
+#include <cstdarg>
+#include <cstdint>
+
+#include "engine.hpp"
+#include "suite.hpp"
+
+namespace weft::model {
+namespace {
+
+enum class Kernel : std::uint8_t { fences, ignores, refuses };
+// What membarrier(2) does: a fence on every thread; nothing, without a word (the mutation); an error, as under a filter.
+Kernel membarrier_kind = Kernel::fences;
+
+struct MutexPlan {
+  unsigned threads;
+  std::array<std::uint32_t, 3> rounds;  ///< how often each thread locks
+  Kernel kernel = Kernel::fences;
+};
+
+class MutexScenario final : public Scenario {
+ public:
+  explicit MutexScenario(const MutexPlan& plan) : plan_{plan} {
+    membarrier_kind = plan.kernel;
+    // Its first four bytes are `held`, the next four `waiters`.
+    name_word(&mutex_, "mutex");
+    name_word(&data_, "data");
+  }
+  [[nodiscard]] unsigned thread_count() const override { return plan_.threads; }
+  [[nodiscard]] bool interrupted() const override { return true; }
+  void run(unsigned thread) override {
+    for (std::uint32_t i = 0; i < plan_.rounds[thread]; ++i) {
+      mutex_.lock();
+      plain_store(&data_, plain_load(&data_) + 1);
+      mutex_.unlock();
+    }
+  }
+
+ private:
+  MutexPlan plan_;
+  base::Mutex mutex_;
+  std::uint32_t data_ = 0;
+};
+
+std::vector<Case> mutex_cases() {
+  return {
+      make_case<MutexScenario>("mutex: two threads, once each", MutexPlan{2, {1, 1}}),
+      make_case<MutexScenario>("mutex: one thread twice, one once", MutexPlan{2, {2, 1}}),
+  };
+}
+
+TEST(MutexModel, one_holder_at_a_time_and_nobody_sleeps_for_good) { expect_all_hold(mutex_cases()); }
+
+TEST(MutexModel, each_of_its_orderings_and_stores_is_needed) {
+  expect_each_mutation_is_found(mutex_cases(), {"src/base/mutex.hpp", "src/base/mutex.cpp"}, 3);
+}
+
+TEST(MutexModel, without_the_fence_on_every_thread_somebody_would_sleep_for_good) {
+  const Report report =
+      make_case<MutexScenario>("ignored", MutexPlan{2, {2, 1}, Kernel::ignores}).explore(Options{});
+  EXPECT_NE(report.failure.find("sleeps in a futex"), std::string::npos) << report.failure;
+}
+
+TEST(MutexModel, where_the_kernel_refuses_the_fence_sleeps_are_cut_into_pieces_and_nothing_is_lost) {
+  expect_all_hold({make_case<MutexScenario>("mutex: no membarrier", MutexPlan{2, {2, 1}, Kernel::refuses})});
+}
+
+}  // namespace
+}  // namespace weft::model
+
+// In place of syscall(2), for base/mutex.cpp.
+extern "C" long weft_model_syscall(long number, ...) {
+  using namespace weft::model;
+  std::va_list arguments;
+  va_start(arguments, number);
+  long result = -1;
+  if (number == SYS_membarrier) {
+    const int command = va_arg(arguments, int);
+    // Registering is asked for once in a process's life, so it must not depend on the plan.
+    if (command == MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) {
+      result = 0;
+    } else if (membarrier_kind != Kernel::refuses) {
+      if (membarrier_kind == Kernel::fences) process_wide_fence();
+      result = 0;
+    }
+  } else if (number == SYS_futex) {
+    void* const word = va_arg(arguments, void*);
+    const int operation = va_arg(arguments, int) & ~FUTEX_PRIVATE_FLAG;
+    const std::uint32_t value = va_arg(arguments, std::uint32_t);
+    const void* const timeout = va_arg(arguments, const void*);
+    if (operation == FUTEX_WAKE) {
+      futex_wake_one(word);
+      result = 1;
+    } else {
+      result = futex_wait(word, value, timeout != nullptr) ? 0 : -1;
+    }
+  }
+  va_end(arguments);
+  return result;
+}

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace weft_cli {
+
+/// `text` for one line of a terminal: control characters, which a file name or a codec's message may hold, are
+/// written as \n or \x1b, spaces at its end are left out.
+std::string printable(std::string_view text);
+
+/// "12.3 kB", in steps of 1,000.
+std::string human_bytes(std::uint64_t bytes);
+
+/// "0.84 s", "3 min 20 s", "2 h 05 min".
+std::string human_seconds(double seconds);
+
+/// "1 picture", "3 pictures".
+std::string counted(std::size_t count, std::string_view noun);
+
+}  // namespace weft_cli

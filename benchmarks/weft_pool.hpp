@@ -16,19 +16,29 @@ inline PoolOptions pool_of(std::size_t workers) {
   return options;
 }
 
-/// A pool of one worker that has started, the worker on the answering side's CPU and this thread on the other. The
-/// pool is made before the thread is pinned: it counts the CPUs that it may use, and one alone would not be spun on.
+/// A pool of one worker that has started, the worker on the answering side's CPU and this thread on the other.
 class PinnedPool {
  public:
-  explicit PinnedPool(const Run& run) : pool{pool_of(1)}, pinned_{started(pool, run)} {}
-  Pool pool;
+  enum class Waiting {
+    spins,   ///< as it does by itself
+    sleeps,  ///< at once
+  };
+
+  // A pool counts the CPUs that it may use when it is made, and does not spin where there is but one.
+  explicit PinnedPool(const Run& run, Waiting waiting = Waiting::spins) : pool{made(run, waiting)} {
+    pool.submit<pin_this_worker>(run.peer_cpu()).get();
+    pin(run.cpu());
+  }
 
  private:
-  static int started(Pool& pool, const Run& run) {
-    pool.submit<pin_this_worker>(run.peer_cpu()).get();
-    return run.cpu();
+  static Pool made(const Run& run, Waiting waiting) {
+    if (waiting == Waiting::sleeps) pin(run.cpu());
+    return Pool{pool_of(1)};
   }
-  Pinned pinned_;
+  AffinityKept restore_;
+
+ public:
+  Pool pool;
 };
 
 }  // namespace weft::bench

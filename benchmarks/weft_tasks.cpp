@@ -9,7 +9,6 @@
 #include <thread>
 #include <vector>
 
-#include "base/limits.hpp"
 #include "benchmarks.hpp"
 #include "fiber/reactor.hpp"
 #include "weft_pool.hpp"
@@ -64,9 +63,8 @@ void pipelined(Run& run) {
 // As limit.eventfd_pair: each call comes after 2 ms without work, in which the worker has gone to sleep, and this
 // thread sleeps rather than spins until the answer is there. Otherwise it would be compared with what it is not.
 void parked_round_trips(Run& run) {
-  PinnedPool pinned{run};
-  fiber::Reactor& reactor = fiber::Reactor::current();
-  reactor.set_spin_limit(0);
+  PinnedPool pinned{run, PinnedPool::Waiting::sleeps};
+  const fiber::Reactor& reactor = fiber::Reactor::current();
   const std::uint64_t sleeps = reactor.sleeps();
   std::uint64_t calls = 0;
   run.each(
@@ -76,7 +74,6 @@ void parked_round_trips(Run& run) {
         if (pinned.pool.submit<empty_task>().get() != kAnswer) std::abort();
       },
       [] { std::this_thread::sleep_for(std::chrono::milliseconds{2}); });
-  reactor.set_spin_limit(base::kSpinNsMax);
   if (reactor.sleeps() - sleeps < calls * 9 / 10) {
     throw std::runtime_error{"task.parked.round_trip: the waiting thread did not sleep"};
   }

@@ -37,8 +37,8 @@ void pin(int cpu) {
   }
 }
 
-Pinned::Pinned(int cpu) : before_{affinity()} { pin(cpu); }
+AffinityKept::AffinityKept() : before_{affinity()} {}
 
-Pinned::~Pinned() { ::sched_setaffinity(0, sizeof before_, &before_); }
+AffinityKept::~AffinityKept() { ::sched_setaffinity(0, sizeof before_, &before_); }
 
 }  // namespace weft::bench

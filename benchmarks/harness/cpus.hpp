@@ -12,16 +12,25 @@ std::vector<int> allowed_cpus();
 /// Keeps the calling thread on `cpu`; whatever it starts from then on inherits that. Throws std::system_error.
 void pin(int cpu);
 
-/// pin() for as long as it lives, then what was before. Threads: the one that made it.
-class Pinned {
+/// Gives its thread back the CPUs that it had. Threads: the one that made it.
+class AffinityKept {
  public:
-  explicit Pinned(int cpu);
-  Pinned(const Pinned&) = delete;
-  Pinned& operator=(const Pinned&) = delete;
-  ~Pinned();
+  AffinityKept();
+  AffinityKept(const AffinityKept&) = delete;
+  AffinityKept& operator=(const AffinityKept&) = delete;
+  ~AffinityKept();
 
  private:
   cpu_set_t before_;
+};
+
+/// pin() for as long as it lives.
+class Pinned {
+ public:
+  explicit Pinned(int cpu) { pin(cpu); }
+
+ private:
+  AffinityKept kept_;
 };
 
 }  // namespace weft::bench

@@ -2,7 +2,6 @@
 
 #include <concepts>
 #include <type_traits>
-
 #include <weft/detail/packed.hpp>
 #include <weft/detail/signature.hpp>
 #include <weft/detail/transcode.hpp>
@@ -37,21 +36,23 @@ struct Codec : detail::DefaultCodec {
 
 /// A T can be an argument, and a result.
 template <class T>
-concept Encodable =
-    std::same_as<T, std::remove_cvref_t<T>> && detail::can_travel<detail::Use::send_and_return, T>(detail::TypeList<>{});
+concept Encodable = std::same_as<T, std::remove_cvref_t<T>> &&
+    detail::can_travel<detail::Use::send_and_return, T>(detail::TypeList<>{});
 
 /// Writes one value; for the parts of a type with a codec of its own.
 template <class T>
 void encode(Encoder& encoder, const T& value) {
-  static_assert(detail::require_travel<detail::Use::send, T>());
-  detail::encode_value(encoder, value);
+  if constexpr (detail::require_travel<detail::Use::send, T>()) detail::encode_value(encoder, value);
 }
 
 /// Reads what encode() wrote. Throws EncodingError for everything else.
 template <class T>
 [[nodiscard]] T decode(const Value& value) {
-  static_assert(detail::require_travel<detail::Use::take, T>());
-  return detail::decode_value<T>(value);
+  if constexpr (detail::require_travel<detail::Use::take, T>()) {
+    return detail::decode_value<T>(value);
+  } else {
+    __builtin_unreachable();
+  }
 }
 
 }  // namespace weft

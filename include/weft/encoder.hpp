@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-
 #include <weft/buffer.hpp>
 #include <weft/error.hpp>
 #include <weft/export.hpp>

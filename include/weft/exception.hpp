@@ -10,7 +10,6 @@
 #include <typeinfo>
 #include <utility>
 #include <vector>
-
 #include <weft/codec.hpp>
 #include <weft/encoder.hpp>
 #include <weft/error.hpp>
@@ -93,9 +92,11 @@ void register_exception() {
   constexpr bool kByText = !detail::UserCodec<E> && detail::FromText<E>;
   static_assert(std::is_class_v<E> && !std::is_final_v<E> && std::copy_constructible<E>,
                 "weft: only classes that can be copied and derived from can be registered as exceptions");
-  static_assert(!std::is_base_of_v<TaskException, E>, "weft: what is a TaskException already comes as a TaskFailed");
+  static_assert(!std::is_base_of_v<TaskException, E>,
+                "weft: what is a TaskException already comes as a TaskFailed");
   static_assert(kByText || Encodable<E>,
-                "weft: this exception cannot travel between processes: give it a constructor from const std::string& or "
+                "weft: this exception cannot travel between processes: give it a constructor from const "
+                "std::string& or "
                 "const char*, or specialise weft::Codec<E>");
   if constexpr (kByText) {
     detail::add_exception(typeid(E), {nullptr, &detail::raise_from_text<E>});
@@ -109,6 +110,6 @@ void register_exception() {
 /// register_exception<E>() before main; at namespace scope, with a semicolon, once a type and program.
 #define WEFT_REGISTER_EXCEPTION(...) WEFT_REGISTER_EXCEPTION_AS(__COUNTER__, __VA_ARGS__)
 #define WEFT_REGISTER_EXCEPTION_AS(number, ...) WEFT_REGISTER_EXCEPTION_NAMED(number, __VA_ARGS__)
-#define WEFT_REGISTER_EXCEPTION_NAMED(number, ...)                          \
+#define WEFT_REGISTER_EXCEPTION_NAMED(number, ...)                        \
   [[maybe_unused]] static const bool weft_registered_exception_##number = \
       (::weft::register_exception<__VA_ARGS__>(), true)

@@ -67,7 +67,7 @@ void invoke_with(TaskCall& call, Function&& function) {
         args);
   };
   using R = std::remove_cvref_t<decltype(run())>;
-  static_assert(require_result<R>());
+  require_result<R>();
   if constexpr (std::is_void_v<R>) {
     run();
     call.value({});

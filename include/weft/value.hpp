@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
-
 #include <weft/encoder.hpp>
 
 namespace weft {
@@ -59,7 +58,7 @@ class WEFT_EXPORT Value {
   std::uint64_t count_;  // bytes of text and blob, elements of a vector
   std::uint8_t width_;   // bytes of a scalar, or of each element
   Type type_;
-  std::uint8_t depth_;   // vectors around it
+  std::uint8_t depth_;  // vectors around it
 };
 
 /// "text", "a vector"; for messages.
@@ -81,8 +80,10 @@ class WEFT_EXPORT Document {
  private:
   friend class weft::Value;
   [[nodiscard]] std::uint64_t read(std::uint64_t at, std::uint8_t width) const noexcept;
-  [[nodiscard]] Value at(std::uint64_t place, std::uint8_t width, std::uint8_t packed_type, std::uint8_t depth);
-  [[nodiscard]] Value behind(std::uint64_t place, std::uint8_t width, std::uint8_t packed_type, std::uint8_t depth);
+  [[nodiscard]] Value at(std::uint64_t place, std::uint8_t width, std::uint8_t packed_type,
+                         std::uint8_t depth);
+  [[nodiscard]] Value behind(std::uint64_t place, std::uint8_t width, std::uint8_t packed_type,
+                             std::uint8_t depth);
 
   std::span<const std::byte> bytes_;
   std::span<const Buffer> attachments_;

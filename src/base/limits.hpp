@@ -42,8 +42,6 @@ inline constexpr std::uint64_t kCircuitWindowNs = 10'000'000'000;
 inline constexpr std::uint32_t kWindowMax = 512;
 /// So much work is handed to a worker in advance; a task longer than this travels alone.
 inline constexpr std::uint64_t kWindowNs = 100'000;
-/// Frames that are not begun move to an idle worker only if they stand for so much work.
-inline constexpr std::uint64_t kMoveWorthUs = 20;
 /// Stack of a fiber that runs tasks.
 inline constexpr std::size_t kTaskStackBytes = 1024 * 1024;
 

@@ -32,6 +32,14 @@ class Mutex {
     if (waiters_.load(relaxed) != 0) [[unlikely]] wake_one();
   }
 
+  /// The same for a mutex that whoever takes it next may destroy: unlock() looks at it once more after it has let go.
+  /// Costs a system call.
+  void unlock_before_destruction() noexcept {
+    // SYNC mutex: everything that this holder did.
+    held_.store(0, release);
+    wake_one();  // uses the address alone, so that it may be of memory that is gone
+  }
+
   /// True if somebody waits: a holder that only looks for something to do should let them in.
   [[nodiscard]] bool contended() const noexcept { return waiters_.load(relaxed) != 0; }
 

@@ -11,11 +11,11 @@
 namespace weft::memory {
 
 struct ArenaOptions {
-  /// Empty chunks kept for the next blocks, in bytes; beyond that the one that was emptied longest ago goes back to the
-  /// system.
+  /// Empty chunks kept for the next blocks, in bytes; beyond that the one that was emptied longest ago goes
+  /// back to the system.
   std::uint64_t warm_bytes_max = base::kWarmBytesMax;
-  /// Asked before each new chunk: what this process may still take before its control group would kill it; nullopt for
-  /// no limit. Null: nobody asks.
+  /// Asked before each new chunk: what this process may still take before its control group would kill it;
+  /// nullopt for no limit. Null: nobody asks.
   std::optional<std::uint64_t> (*headroom_bytes)() noexcept = nullptr;
 };
 
@@ -26,12 +26,13 @@ struct ArenaStats {
   std::size_t blocks = 0;            ///< handed out and not given back
 };
 
-/// The memory that a process sends from: blocks of any size, carved out of sealed chunks that each peer maps once. All
-/// bookkeeping lies in private memory, so nothing that a peer does can disturb it.
+/// The memory that a process sends from: blocks of any size, carved out of sealed chunks that each peer maps
+/// once. All bookkeeping lies in private memory, so nothing that a peer does can disturb it.
 ///
-/// Owner: one a process is enough. Threads: any. Blocks: allocate() takes 20 ns and no system call where a chunk has
-/// room, as it has in the steady state; else it creates a chunk. Crash: of a borrower: its LoanBook gives back what it
-/// had been lent; of the owner: peers keep what they have mapped.
+/// Owner: one a process is enough. Threads: any. Blocks: where a chunk has room, as it has in the steady
+/// state, to allocate and to give back take 30 ns together and no system call; else allocate() creates a
+/// chunk. Crash: of a borrower: its LoanBook gives back what it had been lent; of the owner: peers keep what
+/// they have mapped.
 class Arena {
  public:
   explicit Arena(const ArenaOptions& options = {});
@@ -40,8 +41,8 @@ class Arena {
   /// Blocks that are still held stay valid; the last of them takes the bookkeeping with it.
   ~Arena();
 
-  /// A block of `bytes` (0 is allowed), its contents whatever was there before. Fault::exhausted, naming the limit, if
-  /// no chunk can be had even after giving back all warm ones; the arena stays usable.
+  /// A block of `bytes` (0 is allowed), its contents whatever was there before. Fault::exhausted, naming the
+  /// limit, if no chunk can be had even after giving back all warm ones; the arena stays usable.
   base::Result<Block> allocate(std::uint64_t bytes);
 
   /// Gives warm chunks back to the system until at most `keep_bytes` are left: for an idle process.

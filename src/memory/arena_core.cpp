@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::uint64_t kHugeBytes = 2U << 20;
 
-/// What a chunk that must hold `bytes` is rounded up to: a tail of 1 MiB or more is cheaper as a huge page than as small
-/// ones (0.1 ms against 0.9), a shorter one is not worth the memory.
+/// What a chunk that must hold `bytes` is rounded up to: a tail of 1 MiB or more is cheaper as a huge page
+/// than as small ones (0.1 ms against 0.9), a shorter one is not worth the memory.
 constexpr std::uint64_t chunk_bytes_for(std::uint64_t bytes) noexcept {
   return base::align_up(bytes, bytes % kHugeBytes >= kHugeBytes / 2 ? kHugeBytes : base::kChunkBytesMin);
 }
@@ -40,7 +40,8 @@ std::atomic_ref<std::uint32_t> handles_of(Chunk& chunk, std::uint32_t index) noe
 
 }  // namespace
 
-// --- Block -----------------------------------------------------------------------------------------------------------
+// --- Block
+// -----------------------------------------------------------------------------------------------------------
 
 Block::Block(const Block& other) noexcept
     : chunk_{other.chunk_}, data_{other.data_}, size_{other.size_}, index_{other.index_} {
@@ -50,8 +51,8 @@ Block::Block(const Block& other) noexcept
 
 void Block::drop() noexcept {
   std::atomic_ref<std::uint32_t> handles = handles_of(*chunk_, index_);
-  // SYNC handles: acquire, what the holders of the other handles did with the bytes; release, what this one did. Being
-  // the only handle, nobody can add one, and the load alone decides.
+  // SYNC handles: acquire, what the holders of the other handles did with the bytes; release, what this one
+  // did. Being the only handle, nobody can add one, and the load alone decides.
   if (handles.load(std::memory_order_acquire) == 1 || handles.fetch_sub(1, std::memory_order_acq_rel) == 1) {
     chunk_->core->give_back(*chunk_, index_);
   }
@@ -90,7 +91,8 @@ ChunkInfo Block::chunk() const noexcept {
   return {chunk_->id, chunk_->region.fd(), chunk_->region.bytes()};
 }
 
-// --- handing out and giving back -------------------------------------------------------------------------------------
+// --- handing out and giving back
+// -------------------------------------------------------------------------------------
 
 Result<Block> ArenaCore::allocate(std::uint64_t bytes) {
   const std::uint32_t size_class = class_of(bytes);
@@ -151,12 +153,14 @@ void ArenaCore::give_back(Chunk& chunk, std::uint32_t index) noexcept {
   if (unused) delete this;
 }
 
-// --- chunks ----------------------------------------------------------------------------------------------------------
+// --- chunks
+// ----------------------------------------------------------------------------------------------------------
 
 std::uint64_t ArenaCore::chunk_bytes_wanted(std::uint32_t size_class, std::uint64_t bytes) const noexcept {
   if (size_class == kOwnChunkClass) return chunk_bytes_for(bytes);
   const std::uint64_t block = class_bytes(size_class);
-  // A quarter of what the class has already: few chunks (and descriptors) however much is held, little held in vain.
+  // A quarter of what the class has already: few chunks (and descriptors) however much is held, little held
+  // in vain.
   const std::uint64_t wanted =
       std::clamp(class_bytes_[size_class] / 4, base::kChunkBytesMin, base::kChunkBytesMax);
   return chunk_bytes_for(std::max<std::uint64_t>(wanted / block, 1) * block);
@@ -178,7 +182,8 @@ Chunk* ArenaCore::reuse_warm(std::uint32_t size_class, std::uint64_t bytes) noex
   return best != nullptr && cut(*best, size_class) ? best : nullptr;
 }
 
-/// Cuts an empty chunk into blocks of a class and opens it; false, and unchanged, if there is no memory to count them.
+/// Cuts an empty chunk into blocks of a class and opens it; false, and unchanged, if there is no memory to
+/// count them.
 bool ArenaCore::cut(Chunk& chunk, std::uint32_t size_class) noexcept {
   const std::uint64_t bytes = chunk.region.bytes();
   const bool own = size_class == kOwnChunkClass;
@@ -202,8 +207,8 @@ bool ArenaCore::cut(Chunk& chunk, std::uint32_t size_class) noexcept {
   return true;
 }
 
-/// Takes the chunks that have been empty for longest out of all lists until at most `keep_bytes` are warm. They are
-/// returned as a chain for destroy(), since unmapping takes too long for the mutex.
+/// Takes the chunks that have been empty for longest out of all lists until at most `keep_bytes` are warm.
+/// They are returned as a chain for destroy(), since unmapping takes too long for the mutex.
 Chunk* ArenaCore::detach_beyond(std::uint64_t keep_bytes) noexcept {
   Chunk* chain = nullptr;
   while (warm_bytes_ > keep_bytes) {
@@ -292,7 +297,8 @@ Result<Block> ArenaCore::adopt(std::unique_ptr<Chunk> chunk, std::uint32_t size_
   return take(added, bytes);
 }
 
-// --- the rest --------------------------------------------------------------------------------------------------------
+// --- the rest
+// --------------------------------------------------------------------------------------------------------
 
 void ArenaCore::trim(std::uint64_t keep_bytes) noexcept {
   Chunk* detached = nullptr;

@@ -26,15 +26,15 @@ struct ChunkLinks {
   bool linked = false;
 };
 
-/// What the owner knows of one block. Left uninitialised until the block is handed out for the first time, so that a
-/// big chunk of small blocks costs no bookkeeping that is not used.
+/// What the owner knows of one block. Left uninitialised until the block is handed out for the first time, so
+/// that a big chunk of small blocks costs no bookkeeping that is not used.
 struct BlockSlot {
   std::uint32_t handles;    // Block handles and loans; counted without the mutex, through std::atomic_ref
   std::uint32_t next_free;  // guarded by the mutex
 };
 
-/// One sealed region, cut into blocks of one size. Fields but id, slot, region and core change under the core's mutex;
-/// block_bytes and slots only while no block is out.
+/// One sealed region, cut into blocks of one size. Fields but id, slot, region and core change under the
+/// core's mutex; block_bytes and slots only while no block is out.
 struct Chunk {
   ArenaCore* core = nullptr;
   OwnedRegion region;
@@ -98,7 +98,8 @@ class ArenaCore {
   /// The Arena is gone: no chunk is kept warm any more.
   void close() noexcept;
 
-  /// Grows with each chunk that goes back to the system: whoever remembers chunks looks again when it has changed.
+  /// Grows with each chunk that goes back to the system: whoever remembers chunks looks again when it has
+  /// changed.
   [[nodiscard]] std::uint64_t retired_count() const noexcept {
     // Relaxed is enough: find_retired() takes the mutex before it believes anything.
     return retired_count_.load(base::relaxed);

@@ -32,11 +32,12 @@ struct ChunkInfo {
   std::uint64_t bytes = 0;
 };
 
-/// A handle on bytes in an arena. Copies share the block, which goes back to the arena with the last of them; it may
-/// outlive the Arena object.
+/// A handle on bytes in an arena. Copies share the block, which goes back to the arena with the last of them;
+/// it may outlive the Arena object.
 ///
-/// Owner: all handles together. Threads: a handle as an int; different handles of one block from any threads, but they
-/// write the same bytes. Blocks: never in the common case; giving the last handle back may unmap a chunk.
+/// Owner: all handles together. Threads: a handle as an int; different handles of one block from any threads,
+/// but they write the same bytes. Blocks: never in the common case; giving the last handle back may unmap a
+/// chunk.
 class Block {
  public:
   Block() noexcept = default;
@@ -64,7 +65,8 @@ class Block {
   }
   /// How far resize() can go: what the block has behind data(), at least size().
   [[nodiscard]] std::uint64_t capacity() const noexcept;
-  /// Sets the size of this handle, 0 to capacity(). What lies behind the old size is whatever was there before.
+  /// Sets the size of this handle, 0 to capacity(). What lies behind the old size is whatever was there
+  /// before.
   void resize(std::uint64_t size) noexcept;
   /// This handle looks at `length` bytes from `offset` on, within size(). The block stays whole.
   void narrow(std::uint64_t offset, std::uint64_t length) noexcept;

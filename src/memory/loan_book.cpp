@@ -69,7 +69,8 @@ Block LoanBook::find(std::uint64_t loan_id) const noexcept {
 std::size_t LoanBook::reclaim_all() noexcept {
   const std::size_t count = outstanding_;
   for (std::uint32_t index = 0; outstanding_ != 0; ++index) {
-    // Through give_back, so that a release which the dead peer had still posted is refused rather than believed.
+    // Through give_back, so that a release which the dead peer had still posted is refused rather than
+    // believed.
     const Loan& loan = loans_[index];
     static_cast<void>(give_back(std::uint64_t{loan.generation} << 32 | index));
   }

@@ -54,8 +54,8 @@ std::uint64_t page_bytes() noexcept {
   return bytes;
 }
 
-/// Holds SIGXFSZ back while ftruncate may meet RLIMIT_FSIZE, and takes away the one that this thread was sent for it.
-/// The host's dispositions stay as they are, and so does a SIGXFSZ that was pending before.
+/// Holds SIGXFSZ back while ftruncate may meet RLIMIT_FSIZE, and takes away the one that this thread was sent
+/// for it. The host's dispositions stay as they are, and so does a SIGXFSZ that was pending before.
 class XfszShield {
  public:
   XfszShield() noexcept {
@@ -97,8 +97,8 @@ Result<UniqueFd> create_memfd(const char* name, std::uint64_t bytes) {
   return fd;
 }
 
-/// An address where `bytes` can be mapped so that huge pages fit; null if there is none. It is only a hint: another
-/// thread may take it, and then the region lies elsewhere.
+/// An address where `bytes` can be mapped so that huge pages fit; null if there is none. It is only a hint:
+/// another thread may take it, and then the region lies elsewhere.
 void* aligned_address(std::uint64_t bytes) noexcept {
   const std::size_t span = static_cast<std::size_t>(bytes + kHugeBytes);
   void* found = ::mmap(nullptr, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -130,7 +130,8 @@ Result<Mapping> map_fd(int fd, std::uint64_t bytes, ipc::mode_t mode) {
   return map_at(fd, bytes, mode, nullptr);
 }
 
-/// 0, or the errno of fallocate. A signal makes the kernel undo the whole call, so callers ask for little at a time.
+/// 0, or the errno of fallocate. A signal makes the kernel undo the whole call, so callers ask for little at
+/// a time.
 int reserve_piece(int fd, std::uint64_t offset, std::uint64_t bytes) noexcept {
   while (::fallocate(fd, 0, static_cast<off_t>(offset), static_cast<off_t>(bytes)) != 0) {
     if (errno != EINTR) return errno;
@@ -138,10 +139,11 @@ int reserve_piece(int fd, std::uint64_t offset, std::uint64_t bytes) noexcept {
   return 0;
 }
 
-/// Reserves every page: 0, or an errno. In place of 512 small pages, each piece gets a huge page if the kernel has one:
-/// one page is reserved and then collapsed with the 511 that are not there yet. That costs 0.1 ms a piece against 0.7
-/// ms of fallocate and 1.1 ms of first touch, makes the peer's first reading and the unmapping 10 to 50 times faster,
-/// and asks no setting of the administrator (shmem_enabled is "never" nearly everywhere).
+/// Reserves every page: 0, or an errno. In place of 512 small pages, each piece gets a huge page if the
+/// kernel has one: one page is reserved and then collapsed with the 511 that are not there yet. That costs
+/// 0.1 ms a piece against 0.7 ms of fallocate and 1.1 ms of first touch, makes the peer's first reading and
+/// the unmapping 10 to 50 times faster, and asks no setting of the administrator (shmem_enabled is "never"
+/// nearly everywhere).
 int reserve(int fd, std::byte* data, std::uint64_t bytes) noexcept {
   const bool aligned = reinterpret_cast<std::uintptr_t>(data) % kHugeBytes == 0;
   bool huge = aligned && bytes >= kHugeBytes;
@@ -185,7 +187,8 @@ Result<OwnedRegion> OwnedRegion::create(const char* name, std::uint64_t bytes, c
     return describe_failure(Step::reserve, error, size);
   const auto length = static_cast<std::size_t>(size);
   if (!options.keep_on_fork) ::madvise(region.data(), length, MADV_DONTFORK);
-  // Only a matter of time, not of correctness: older kernels refuse it, and pages are then mapped as they are touched.
+  // Only a matter of time, not of correctness: older kernels refuse it, and pages are then mapped as they are
+  // touched.
   if (options.prefault) ::madvise(region.data(), length, kPopulateWrite);
   if (::fcntl(region.fd(), F_ADD_SEALS, kSeals) != 0) return describe_failure(Step::seal, errno, size);
   return region;
@@ -197,7 +200,8 @@ PeerRegion::PeerRegion(Mapping mapping) noexcept
       bytes_{mapping_->get_size()} {}
 
 Result<PeerRegion> PeerRegion::map(UniqueFd fd, std::uint64_t min_bytes) {
-  // tmpfs only: a memfd of hugetlbfs has seals too, but its pages may be missing and reading them raises SIGBUS.
+  // tmpfs only: a memfd of hugetlbfs has seals too, but its pages may be missing and reading them raises
+  // SIGBUS.
   struct statfs filesystem {};
   if (::fstatfs(fd.get(), &filesystem) != 0) return Fault::system_call("fstatfs of a received region");
   const int seals = ::fcntl(fd.get(), F_GET_SEALS);

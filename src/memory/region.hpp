@@ -21,30 +21,30 @@ struct Unmap {
 using Mapping = std::unique_ptr<boost::interprocess::mapped_region, Unmap>;
 
 struct RegionOptions {
-  /// What this process may still take before its control group would kill it; a region of more is refused. Not given:
-  /// nobody has looked.
+  /// What this process may still take before its control group would kill it; a region of more is refused.
+  /// Not given: nobody has looked.
   std::optional<std::uint64_t> headroom_bytes;
   /// Maps every page at once, so that no access ever faults. For small regions on the hot path (lanes).
   bool prefault = false;
-  /// A forked child inherits the writable mapping. Off, because only one process may write a region; the child of a
-  /// host that forks has a hole there.
+  /// A forked child inherits the writable mapping. Off, because only one process may write a region; the
+  /// child of a host that forks has a hole there.
   bool keep_on_fork = false;
 };
 
-/// Anonymous shared memory that this process alone may write: a memfd, reserved to the last page, mapped read-write and
-/// then sealed, so that neither its size nor who writes it can change any more. Whoever receives the descriptor can map
-/// it read-only and nothing else.
+/// Anonymous shared memory that this process alone may write: a memfd, reserved to the last page, mapped
+/// read-write and then sealed, so that neither its size nor who writes it can change any more. Whoever
+/// receives the descriptor can map it read-only and nothing else.
 ///
-/// Owner: the creator. Threads: as a pointer. Blocks: create() takes about 0.1 ms a 2 MiB (0.7 ms where the kernel has
-/// no huge pages to give). Crash: the kernel frees the memory when the last process that maps it is gone; no name is
-/// left behind.
+/// Owner: the creator. Threads: as a pointer. Blocks: create() takes about 0.1 ms a 2 MiB (0.7 ms where the
+/// kernel has no huge pages to give). Crash: the kernel frees the memory when the last process that maps it
+/// is gone; no name is left behind.
 class OwnedRegion {
  public:
   OwnedRegion() noexcept = default;
 
   /// At least `bytes`, rounded up to whole pages, all zero. `name` is seen in /proc/PID/maps only. Fails with
-  /// Fault::exhausted, which names the limit, where memory, descriptors or address space run out; neither SIGBUS nor
-  /// SIGXFSZ reaches the process.
+  /// Fault::exhausted, which names the limit, where memory, descriptors or address space run out; neither
+  /// SIGBUS nor SIGXFSZ reaches the process.
   static base::Result<OwnedRegion> create(const char* name, std::uint64_t bytes,
                                           const RegionOptions& options = {});
 
@@ -63,17 +63,18 @@ class OwnedRegion {
   std::uint64_t bytes_ = 0;
 };
 
-/// The same memory in a process that may only read it. That the peer cannot truncate or punch it under us is checked
-/// before it is mapped; that it changes while it is read is in its nature, so what decides anything is copied first.
+/// The same memory in a process that may only read it. That the peer cannot truncate or punch it under us is
+/// checked before it is mapped; that it changes while it is read is in its nature, so what decides anything
+/// is copied first.
 ///
-/// Owner: the receiver of the descriptor. Threads: as a pointer to const. Crash: of the writer: the memory stays as it
-/// left it for as long as this lives.
+/// Owner: the receiver of the descriptor. Threads: as a pointer to const. Crash: of the writer: the memory
+/// stays as it left it for as long as this lives.
 class PeerRegion {
  public:
   PeerRegion() noexcept = default;
 
-  /// Maps all of the received `fd`, and closes it. Fault::violation if it is no memfd, lacks one of the seals, has holes
-  /// or is shorter than `min_bytes`; Fault::exhausted where no more can be mapped.
+  /// Maps all of the received `fd`, and closes it. Fault::violation if it is no memfd, lacks one of the
+  /// seals, has holes or is shorter than `min_bytes`; Fault::exhausted where no more can be mapped.
   static base::Result<PeerRegion> map(base::UniqueFd fd, std::uint64_t min_bytes);
 
   [[nodiscard]] const std::byte* data() const noexcept { return data_; }

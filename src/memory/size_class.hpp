@@ -8,8 +8,10 @@
 
 namespace weft::memory {
 
-// The sizes that blocks come in: powers of two from a line to 4 KiB, then four steps a doubling (5, 6, 7, 8 KiB, 10, 12,
-// ...) up to kSharedBlockBytesMax, so that a block wastes at most a fifth of what it holds. All are whole lines.
+// The sizes that blocks come in: powers of two from a line to 4 KiB, then four steps a doubling (5, 6, 7, 8
+// KiB, 10, 12,
+// ...) up to kSharedBlockBytesMax, so that those waste at most a fifth of what they hold. All are whole
+// lines.
 
 inline constexpr std::uint32_t kSmallClasses = 7;  // 64 B ... 4 KiB
 inline constexpr std::uint32_t kSharedClasses = kSmallClasses + 4 * 14;

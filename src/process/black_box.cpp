@@ -35,24 +35,25 @@ constexpr int kCrashSignals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSY
 /// Enough for the unwinder with the sanitizers' large frames; pages that are not touched cost nothing.
 constexpr std::size_t kAlternateStackBytes = 256 * 1024;
 
-/// How long the unwinder may take before the process is ended without its frames: it may have been interrupted
-/// while it held a lock of its own.
+/// How long the unwinder may take before the process is ended without its frames: it may have been
+/// interrupted while it held a lock of its own.
 constexpr int kUnwindSecondsMax = 10;
 
 /// Frames of the handler itself that lie before the frame that crashed.
 constexpr int kHandlerFramesMax = 32;
 
-// All of this is private to the worker. `box` and `previous` are written once, before the handlers are installed.
+// All of this is private to the worker. `box` and `previous` are written once, before the handlers are
+// installed.
 BlackBox* box = nullptr;
 std::terminate_handler previous = nullptr;
-// The thread that records; the first one that crashes. Relaxed: only the exchange itself decides anything, and
-// a thread that finds its own id wrote it itself.
+// The thread that records; the first one that crashes. Relaxed: only the exchange itself decides anything,
+// and a thread that finds its own id wrote it itself.
 std::atomic<pid_t> recording_thread{0};
 std::atomic<int> recorded_signal{0};  // relaxed: written before a nested crash or the alarm can read it
 std::atomic<bool> terminating{false};
 void* unwound[kCrashFramesMax + kHandlerFramesMax];  // used by the recording thread alone
 
-// --- the machine's registers ------------------------------------------------------------------------------------
+// --- the machine's registers ---
 
 std::uint64_t program_counter(const ucontext_t& context) noexcept {
 #if defined(__x86_64__)
@@ -76,9 +77,9 @@ std::uint64_t stack_pointer(const ucontext_t& context) noexcept {
 #endif
 }
 
-/// After a call through a bad pointer the program counter lies in no function, and no unwinder gets past it. The
-/// caller's address is still where the call put it: go back there, as the called function would have. The unwinder
-/// takes its registers from `context`, so this is enough. False if that is not possible.
+/// After a call through a bad pointer the program counter lies in no function, and no unwinder gets past it.
+/// The caller's address is still where the call put it: go back there, as the called function would have. The
+/// unwinder takes its registers from `context`, so this is enough. False if that is not possible.
 bool return_to_caller(ucontext_t& context) noexcept {
 #if defined(__x86_64__)
   std::uint64_t target = 0;
@@ -98,10 +99,11 @@ bool return_to_caller(ucontext_t& context) noexcept {
 #endif
 }
 
-// --- in the handler: async-signal-safe but for backtrace() ------------------------------------------------------
+// --- in the handler: async-signal-safe but for backtrace() ---
 
-/// Lets the process die of `signal` as it would have without us, when the handler returns: the default action is
-/// restored and the signal sent anew, which a trap or an abort needs, since neither would happen again by itself.
+/// Lets the process die of `signal` as it would have without us, when the handler returns: the default action
+/// is restored and the signal sent anew, which a trap or an abort needs, since neither would happen again by
+/// itself.
 void die_of(int signal, ucontext_t& context) noexcept {
   struct sigaction action {};
   action.sa_handler = SIG_DFL;
@@ -141,8 +143,9 @@ bool holds_a_frame(const BlackBox::Crash& crash, std::uint32_t frames, const Map
   return false;
 }
 
-/// Adds the executable mappings that the first `frames` frames lie in and that are not there yet. Only those: a
-/// program may have hundreds of libraries. False if the mappings cannot be read (no /proc, or no descriptor left).
+/// Adds the executable mappings that the first `frames` frames lie in and that are not there yet. Only those:
+/// a program may have hundreds of libraries. False if the mappings cannot be read (no /proc, or no descriptor
+/// left).
 bool record_mappings(BlackBox::Crash& crash, std::uint32_t frames) noexcept {
   std::uint32_t count = crash.mapping_count.load(std::memory_order_relaxed);  // we alone write it
   std::uint32_t path_at =
@@ -166,8 +169,8 @@ bool record_mappings(BlackBox::Crash& crash, std::uint32_t frames) noexcept {
   return readable;
 }
 
-/// The frames from the one that crashed outwards. glibc's backtrace() begins in this handler and walks through the
-/// signal's frame into what was interrupted, also from one stack to another.
+/// The frames from the one that crashed outwards. glibc's backtrace() begins in this handler and walks
+/// through the signal's frame into what was interrupted, also from one stack to another.
 void record_frames(BlackBox::Crash& crash, ucontext_t& context, bool in_code) noexcept {
   const ucontext_t as_it_was = context;
   std::uint64_t from = program_counter(context);
@@ -224,7 +227,7 @@ void on_crash(int signal, siginfo_t* info, void* raw_context) {
   die_of(signal, context);
 }
 
-// --- std::terminate ---------------------------------------------------------------------------------------------
+// --- std::terminate ---
 
 std::uint32_t put_text(char* to, std::size_t capacity, const char* text) noexcept {
   const std::size_t length = ::strnlen(text, capacity);
@@ -330,7 +333,8 @@ AlternateStack::~AlternateStack() {
 
 void note(BlackBox& black_box, std::string_view text) noexcept {
   const std::size_t length = std::min(text.size(), kNoteBytes);
-  // Relaxed: a reader that sees the old length with some of the new text gets a mixed text, never a wrong length.
+  // Relaxed: a reader that sees the old length with some of the new text gets a mixed text, never a wrong
+  // length.
   black_box.note.bytes.store(0, std::memory_order_relaxed);
   std::memcpy(black_box.note.text, text.data(), length);
   // SYNC note: the text is whole.

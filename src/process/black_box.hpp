@@ -1,6 +1,6 @@
 #pragma once
-// What a worker was doing and how it ended, in memory that the worker alone writes and its parent reads. It survives
-// the worker, since the parent has it mapped (read-only).
+// What a worker was doing and how it ended, in memory that the worker alone writes and its parent reads. It
+// survives the worker, since the parent has it mapped (read-only).
 
 #include <atomic>
 #include <cstddef>
@@ -22,8 +22,8 @@ inline constexpr std::size_t kExceptionTypeBytes = 512;
 inline constexpr std::size_t kExceptionMessageBytes = 4096;
 inline constexpr std::size_t kNoteBytes = 1020;
 
-/// How much of a crash has been recorded: each stage is published when it is whole, so a worker that dies while it
-/// records leaves the stages before.
+/// How much of a crash has been recorded: each stage is published when it is whole, so a worker that dies
+/// while it records leaves the stages before.
 enum CrashStage : std::uint32_t {
   kNoCrash = 0,
   kCrashSeen = 1,    ///< signal, code, address, thread, pc; frame 0 and its mapping
@@ -49,8 +49,8 @@ struct alignas(64) BlackBox {
   std::uint32_t bytes;
   std::int32_t pid;
 
-  // Written by the reactor's thread whenever it goes on with another task; on a line of its own since it is written
-  // often and read hardly ever. Each field is whole, the three together need not fit.
+  // Written by the reactor's thread whenever it goes on with another task; on a line of its own since it is
+  // written often and read hardly ever. Each field is whole, the three together need not fit.
   struct alignas(64) Activity {
     std::atomic<std::uint64_t> function;  ///< code id; 0: no task
     std::atomic<std::uint64_t> task;      ///< whatever the link knows the task by
@@ -98,20 +98,21 @@ static_assert(offsetof(BlackBox, note) == 15056);
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free &&
               std::atomic<std::uint64_t>::is_always_lock_free);
 
-// --- the worker's side ------------------------------------------------------------------------------------------
+// --- the worker's side ---
 
-/// Makes an empty black box in `area`: zeroed, 64-byte aligned, kBlackBoxBytes long, and it outlives the process's
-/// use of it.
+/// Makes an empty black box in `area`: zeroed, 64-byte aligned, kBlackBoxBytes long, and it outlives the
+/// process's use of it.
 BlackBox* make_black_box(std::span<std::byte> area);
 
-/// Takes SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS and SIGTRAP, and std::terminate, for this process: what
-/// happened is recorded in `box`, then the process dies of the same signal as it would have. Works when a thread's or
-/// a fiber's stack has overflowed, on the calling thread; other threads need an AlternateStack for that.
-/// Threads: once, in a worker process only - a host program's signals are its own. Faults: exhausted, system.
+/// Takes SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS and SIGTRAP, and std::terminate, for this process:
+/// what happened is recorded in `box`, then the process dies of the same signal as it would have. Works when
+/// a thread's or a fiber's stack has overflowed, on the calling thread; other threads need an AlternateStack
+/// for that. Threads: once, in a worker process only - a host program's signals are its own. Faults:
+/// exhausted, system.
 base::Result<void> install_crash_handlers(BlackBox* box);
 
-/// A stack for the handlers of crash signals, for the thread that constructs it and until it destroys it there;
-/// install_crash_handlers() brings one for the thread that calls it.
+/// A stack for the handlers of crash signals, for the thread that constructs it and until it destroys it
+/// there; install_crash_handlers() brings one for the thread that calls it.
 class AlternateStack {
  public:
   AlternateStack() noexcept;

@@ -46,7 +46,8 @@ std::string unescape(std::string_view text) {
   return result;
 }
 
-/// The group's path in the hierarchy of `controller`, or in the unified one, from lines "id:controllers:path".
+/// The group's path in the hierarchy of `controller`, or in the unified one, from lines
+/// "id:controllers:path".
 std::optional<std::string> own_path(std::string_view cgroup_file, std::string_view controller, bool unified) {
   for (const std::string_view line : split(cgroup_file, '\n')) {
     const std::size_t first = line.find(':');
@@ -78,8 +79,8 @@ std::optional<Mount> find_mount(std::string_view mountinfo, std::string_view con
   return std::nullopt;
 }
 
-/// `path` as seen below a mount that shows `mount_root`; the mount point itself where the group lies outside of it,
-/// as in a container that sees only its own part.
+/// `path` as seen below a mount that shows `mount_root`; the mount point itself where the group lies outside
+/// of it, as in a container that sees only its own part.
 std::string path_below_mount(const std::string& path, const std::string& mount_root) {
   if (path.find("/..") != std::string::npos) return {};
   if (mount_root == "/") return path == "/" ? std::string{} : path;

@@ -1,5 +1,6 @@
 #pragma once
-// Where the limits of this process's control groups are written, for cgroup v1, v2 and both mounted side by side.
+// Where the limits of this process's control groups are written, for cgroup v1, v2 and both mounted side by
+// side.
 
 #include <cstdint>
 #include <optional>
@@ -9,14 +10,15 @@
 
 namespace weft::process {
 
-/// One cgroup hierarchy that this process is in: its own group first, then each ancestor that can be seen from here.
+/// One cgroup hierarchy that this process is in: its own group first, then each ancestor that can be seen
+/// from here.
 struct Cgroups {
   bool unified = false;                  ///< v2; otherwise v1
   std::vector<std::string> directories;  ///< paths below the root that was asked about
 };
 
-/// The hierarchies that may limit `controller` ("cpu", "memory"), found through `root`/proc/self/{cgroup,mountinfo}.
-/// Empty where there are no cgroups. `root` is "/" but in tests.
+/// The hierarchies that may limit `controller` ("cpu", "memory"), found through
+/// `root`/proc/self/{cgroup,mountinfo}. Empty where there are no cgroups. `root` is "/" but in tests.
 std::vector<Cgroups> cgroups_of(std::string_view controller, const std::string& root);
 
 /// The file's text, at most 64 KiB of it; nullopt if it cannot be read.

@@ -17,7 +17,8 @@ namespace {
 using base::Fault;
 using base::Result;
 
-// `reserved` and padding included, so that every byte of it is a value: it is filled from what another process wrote.
+// `reserved` and padding included, so that every byte of it is a value: it is filled from what another
+// process wrote.
 struct Copy {
   alignas(BlackBox) std::uint64_t words[kBlackBoxBytes / sizeof(std::uint64_t)];
 
@@ -55,8 +56,8 @@ Counts read_counts(const std::byte* area) noexcept {
   };
 }
 
-/// Copies while the other process may be writing: word by word and relaxed, since a torn text does no harm and the
-/// acquire loads of read_counts() have made visible what they vouch for.
+/// Copies while the other process may be writing: word by word and relaxed, since a torn text does no harm
+/// and the acquire loads of read_counts() have made visible what they vouch for.
 std::unique_ptr<Copy> copy_of(const std::byte* area) {
   auto copy = std::make_unique<Copy>();
   const auto* const words = reinterpret_cast<const std::uint64_t*>(area);
@@ -66,8 +67,8 @@ std::unique_ptr<Copy> copy_of(const std::byte* area) {
   return copy;
 }
 
-/// `length` bytes, at most `capacity`, as a text that may be printed: up to the first NUL, and with '?' for control
-/// characters, by which a hostile worker could steer the terminal of whoever reads the message.
+/// `length` bytes, at most `capacity`, as a text that may be printed: up to the first NUL, and with '?' for
+/// control characters, by which a hostile worker could steer the terminal of whoever reads the message.
 std::string clean_text(const char* bytes, std::size_t length, std::size_t capacity) {
   std::string text(bytes, ::strnlen(bytes, std::min(length, capacity)));
   unsigned char before = 0;

@@ -21,7 +21,8 @@ struct Mapping {
 };
 
 /// What a worker left in its black box, copied and checked: counts and lengths hold, texts have no control
-/// characters. Whether it is true is for nobody to know, since the worker may have been corrupt when it wrote.
+/// characters. Whether it is true is for nobody to know, since the worker may have been corrupt when it
+/// wrote.
 struct CrashRecord {
   struct Exception {
     std::string type;  ///< demangled; empty if std::terminate was called without an exception
@@ -46,8 +47,8 @@ struct CrashRecord {
   [[nodiscard]] bool looks_like_stack_overflow() const noexcept;
 };
 
-/// Reads the black box of another process, hostile or not, running or not; an empty record from one that was never
-/// made. Faults: violation if `area` is too small or holds something else.
+/// Reads the black box of another process, hostile or not, running or not; an empty record from one that was
+/// never made. Faults: violation if `area` is too small or holds something else.
 base::Result<CrashRecord> read_crash_record(std::span<const std::byte> area);
 
 /// "SIGSEGV (Segmentation fault) at address 0x0: address not mapped"; empty if nothing crashed.

@@ -41,7 +41,8 @@ Fault socket_fault(const char* what, int error) {
   return fault;
 }
 
-/// Takes every descriptor that came with the message, so that none is left behind whatever is decided about it.
+/// Takes every descriptor that came with the message, so that none is left behind whatever is decided about
+/// it.
 std::vector<UniqueFd> take_descriptors(msghdr& header) {
   std::vector<UniqueFd> taken;
   for (cmsghdr* control = CMSG_FIRSTHDR(&header); control != nullptr;
@@ -103,8 +104,8 @@ Result<Received> receive(int socket, std::span<std::byte> buffer, std::size_t de
   header.msg_iov = &part;
   header.msg_iovlen = 1;
   header.msg_control = control.bytes;
-  // CMSG_LEN, not CMSG_SPACE: the padding would have room for one descriptor more than was allowed. Without any
-  // room the kernel drops the descriptors and says MSG_CTRUNC.
+  // CMSG_LEN, not CMSG_SPACE: the padding would have room for one descriptor more than was allowed. Without
+  // any room the kernel drops the descriptors and says MSG_CTRUNC.
   header.msg_controllen = descriptors_max == 0 ? 0 : CMSG_LEN(descriptors_max * sizeof(int));
   const int flags = MSG_CMSG_CLOEXEC | (wait == Wait::no ? MSG_DONTWAIT : 0);
   ssize_t count = 0;

@@ -24,8 +24,9 @@ struct SocketPair {
 };
 base::Result<SocketPair> socket_pair();
 
-/// Sends one message, which must not be empty, as a whole or not at all, with copies of `descriptors`. Faults:
-/// would_block() if the socket is full and `wait` is no; peer_gone() if the other end is closed; exhausted; system.
+/// Sends one message, which must not be empty, as a whole or not at all, with copies of `descriptors`.
+/// Faults: would_block() if the socket is full and `wait` is no; peer_gone() if the other end is closed;
+/// exhausted; system.
 base::Result<void> send(int socket, std::span<const std::byte> message, std::span<const int> descriptors = {},
                         Wait wait = Wait::no);
 
@@ -43,9 +44,9 @@ struct Received {
   std::vector<base::UniqueFd> descriptors;  ///< all O_CLOEXEC
 };
 
-/// Receives one message. Faults: violation if it is longer than `buffer` or carries more than `descriptors_max`
-/// descriptors (at most kDescriptorsMax), all of which are closed again; exhausted if this process cannot hold the
-/// descriptors; system.
+/// Receives one message. Faults: violation if it is longer than `buffer` or carries more than
+/// `descriptors_max` descriptors (at most kDescriptorsMax), all of which are closed again; exhausted if this
+/// process cannot hold the descriptors; system.
 base::Result<Received> receive(int socket, std::span<std::byte> buffer, std::size_t descriptors_max = 0,
                                Wait wait = Wait::no);
 

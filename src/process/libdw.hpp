@@ -1,7 +1,8 @@
 #pragma once
 // elfutils' libdw, loaded when the first trace is to be named and not when the program starts: with the five
-// libraries that it needs it would make every start of a worker 0.8 ms slower (1.5 ms without it), for something that
-// hardly ever happens. Nothing else is lost: where it is not installed, traces have modules and offsets only.
+// libraries that it needs it would make every start of a worker 0.8 ms slower (1.5 ms without it), for
+// something that hardly ever happens. Nothing else is lost: where it is not installed, traces have modules
+// and offsets only.
 
 #include <elfutils/libdw.h>
 #include <elfutils/libdwfl.h>
@@ -43,7 +44,8 @@ struct Libdw {
 #undef WEFT_DECLARE
 };
 
-/// The library, loaded once and never unloaded; nullptr where it is missing or lacks a function. Threads: any.
+/// The library, loaded once and never unloaded; nullptr where it is missing or lacks a function. Threads:
+/// any.
 const Libdw* libdw();
 
 }  // namespace weft::process

@@ -1,6 +1,6 @@
 #pragma once
-// Faults for the kernel's limits on processes and descriptors: each names the limit, its present value and how to
-// raise it, so that whoever reads the error need not look anything up.
+// Faults for the kernel's limits on processes and descriptors: each names the limit, its present value and
+// how to raise it, so that whoever reads the error need not look anything up.
 
 #include "base/result.hpp"
 

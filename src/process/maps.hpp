@@ -8,8 +8,8 @@
 
 namespace weft::process {
 
-/// Reads /proc/self/maps line by line, without allocation, locks or the C library's streams: usable in a handler of
-/// a crash signal. About 6 KiB in size, so mind small stacks.
+/// Reads /proc/self/maps line by line, without allocation, locks or the C library's streams: usable in a
+/// handler of a crash signal. About 6 KiB in size, so mind small stacks.
 class Maps {
  public:
   struct Line {

@@ -9,7 +9,8 @@ namespace weft::process {
 
 namespace {
 
-/// v1 writes "no limit" as the most pages that a counter can hold, in bytes; no machine has a quarter of that.
+/// v1 writes "no limit" as the most pages that a counter can hold, in bytes; no machine has a quarter of
+/// that.
 constexpr std::uint64_t kUnlimitedBytes = std::uint64_t{1} << 61;
 
 std::optional<std::uint64_t> read_number(const std::string& path) {
@@ -35,7 +36,8 @@ std::optional<std::uint64_t> headroom_of(const std::string& directory, bool unif
   const auto used = read_number(directory + (unified ? "/memory.current" : "/memory.usage_in_bytes"));
   if (!used) return std::nullopt;
   const std::string stat = read_small_file(directory + "/memory.stat").value_or(std::string{});
-  // v1 counts the group alone under the plain names and its descendants too under total_*; v2 has only the latter.
+  // v1 counts the group alone under the plain names and its descendants too under total_*; v2 has only the
+  // latter.
   const std::uint64_t cache =
       unified ? stat_value(stat, "inactive_file") + stat_value(stat, "active_file")
               : stat_value(stat, "total_inactive_file") + stat_value(stat, "total_active_file");

@@ -16,8 +16,8 @@ namespace weft::process {
 
 namespace {
 
-/// Looks for the GNU build id among the notes of one PT_NOTE segment: {name size, description size, type}, name,
-/// description, both padded to the segment's alignment of 4 or 8.
+/// Looks for the GNU build id among the notes of one PT_NOTE segment: {name size, description size, type},
+/// name, description, both padded to the segment's alignment of 4 or 8.
 BuildId find_build_id(const char* notes, std::size_t bytes, std::size_t alignment) {
   BuildId id;
   std::size_t at = 0;
@@ -68,8 +68,9 @@ std::string own_path() {
   return length <= 0 ? std::string{} : std::string{path, static_cast<std::size_t>(length)};
 }
 
-/// The modules other than the program itself. Threads: behind `mutex_`, which is taken before the loader's own lock
-/// and never inside of it (the loader runs constructors without the lock that dl_iterate_phdr takes).
+/// The modules other than the program itself. Threads: behind `mutex_`, which is taken before the loader's
+/// own lock and never inside of it (the loader runs constructors without the lock that dl_iterate_phdr
+/// takes).
 class OtherModules {
  public:
   template <class Matches>
@@ -93,8 +94,8 @@ class OtherModules {
     friend bool operator==(const Counters&, const Counters&) = default;
   };
 
-  /// The loader counts what it loads and unloads, so the table is read anew only when it has changed, and a module
-  /// that was unloaded is not found any more.
+  /// The loader counts what it loads and unloads, so the table is read anew only when it has changed, and a
+  /// module that was unloaded is not found any more.
   void refresh_if_changed() {
     Counters now;
     ::dl_iterate_phdr(
@@ -117,7 +118,8 @@ class OtherModules {
     counters_ = now;
   }
 
-  /// Modules are never destroyed, since callers hold pointers; one that comes back to its old place is the old one.
+  /// Modules are never destroyed, since callers hold pointers; one that comes back to its old place is the
+  /// old one.
   const Module* intern(Module module) {
     for (const auto& known : known_) {
       if (known->begin == module.begin && known->end == module.end && known->build_id == module.build_id &&

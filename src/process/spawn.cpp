@@ -76,9 +76,10 @@ class Plan {
   int error_ = 0;
 };
 
-/// Plans the child's descriptors. The dup2 calls run in the child one after another, so a source that is also the
-/// target of an earlier pair would be overwritten before its turn: every source at or below the highest target is
-/// first duplicated above it, here. `raised` keeps those duplicates open until the child has been made.
+/// Plans the child's descriptors. The dup2 calls run in the child one after another, so a source that is also
+/// the target of an earlier pair would be overwritten before its turn: every source at or below the highest
+/// target is first duplicated above it, here. `raised` keeps those duplicates open until the child has been
+/// made.
 Result<void> plan_descriptors(const SpawnOptions& options, Plan& plan, std::vector<UniqueFd>& raised) {
   int end = kFirstUnsharedFd;
   std::vector<int> targets;
@@ -121,7 +122,8 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
   return result;
 }
 
-/// posix_spawn reports one errno for the chdir, the dup2 calls and the exec together: find out what it was about.
+/// posix_spawn reports one errno for the chdir, the dup2 calls and the exec together: find out what it was
+/// about.
 Fault start_fault(const SpawnOptions& options, int error) {
   const std::string& directory = options.working_directory;
   const std::string what = "cannot start " + options.executable +
@@ -153,8 +155,9 @@ int wait_for(int pidfd, siginfo_t& info, int options, rusage* usage) noexcept {
   }
 }
 
-/// A descriptor of the child, which cannot have become another process's number: nobody reaps it but us - unless the
-/// host ignores SIGCHLD or reaps everything, and then the check by waitid finds that the process is not our child.
+/// A descriptor of the child, which cannot have become another process's number: nobody reaps it but us -
+/// unless the host ignores SIGCHLD or reaps everything, and then the check by waitid finds that the process
+/// is not our child.
 Result<Child> watch(const std::string& executable, pid_t pid) {
   Child child{pid, UniqueFd{static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))}};
   const int error = child.pidfd ? 0 : errno;
@@ -203,7 +206,8 @@ Result<std::optional<ExitStatus>> reap(const Child& child) {
   ExitStatus status;
   const int error = wait_for(child.pidfd.get(), info, WEXITED | WNOHANG, &status.usage);
   if (error == ECHILD) {
-    // Not ours to wait for (any more). If it has ended, somebody took the status; if not, it is only not our child.
+    // Not ours to wait for (any more). If it has ended, somebody took the status; if not, it is only not our
+    // child.
     pollfd ended{child.pidfd.get(), POLLIN, 0};
     if (::poll(&ended, 1, 0) == 1) return std::optional<ExitStatus>{ExitStatus{}};
     return std::optional<ExitStatus>{};

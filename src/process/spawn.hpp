@@ -15,7 +15,8 @@ namespace weft::process {
 
 /// What to start and what it shall have.
 struct SpawnOptions {
-  /// A path, not searched for in PATH; relative ones are taken from `working_directory`. The default is this program.
+  /// A path, not searched for in PATH; relative ones are taken from `working_directory`. The default is this
+  /// program.
   std::string executable = "/proc/self/exe";
   /// argv including argv[0]; `executable` alone when empty.
   std::vector<std::string> arguments;
@@ -23,8 +24,8 @@ struct SpawnOptions {
   std::optional<std::vector<std::string>> environment;
   /// The child's directory; the parent's when empty.
   std::string working_directory;
-  /// {number here, number in the child}. 0, 1 and 2 are inherited unless named as a target; no other descriptor
-  /// reaches the child, whether or not the host program opened it with O_CLOEXEC.
+  /// {number here, number in the child}. 0, 1 and 2 are inherited unless named as a target; no other
+  /// descriptor reaches the child, whether or not the host program opened it with O_CLOEXEC.
   std::vector<std::pair<int, int>> descriptors;
 };
 
@@ -47,17 +48,17 @@ struct ExitStatus {
   rusage usage{};     ///< what it used in all, its own children that it waited for included
 };
 
-/// Starts a process with posix_spawn: no copy of the address space, safe in a threaded program. The child has an
-/// empty signal mask and every signal at its default. Blocks until the child has done its exec (about 1 ms).
-/// Faults: exhausted (processes, memory, descriptors), system with the path and the reason for all else.
+/// Starts a process with posix_spawn: no copy of the address space, safe in a threaded program. The child has
+/// an empty signal mask and every signal at its default. Blocks until the child has done its exec (about 1
+/// ms). Faults: exhausted (processes, memory, descriptors), system with the path and the reason for all else.
 base::Result<Child> spawn(const SpawnOptions& options);
 
-/// The status of a child that has ended, nullopt while it still runs. Never blocks. The host program may ignore
-/// SIGCHLD or reap with waitpid(-1) itself: the status is then unknown, which is no fault.
+/// The status of a child that has ended, nullopt while it still runs. Never blocks. The host program may
+/// ignore SIGCHLD or reap with waitpid(-1) itself: the status is then unknown, which is no fault.
 base::Result<std::optional<ExitStatus>> reap(const Child& child);
 
-/// reap(), after waiting for the end for at most `timeout_ms` (-1: without end). Blocks the thread, not the fiber:
-/// for start-up, shut-down and tests.
+/// reap(), after waiting for the end for at most `timeout_ms` (-1: without end). Blocks the thread, not the
+/// fiber: for start-up, shut-down and tests.
 base::Result<std::optional<ExitStatus>> reap_within(const Child& child, int timeout_ms);
 
 /// Sends a signal. Nothing happens if the process has ended, reaped or not.

@@ -60,8 +60,9 @@ int find_debug_file(Dwfl_Module* module, void** user, const char* name, Dwarf_Ad
   return find(module, user, name, base, file, link, checksum, found);
 }
 
-/// The path of a mapping, without what the kernel appends to it when the file has been replaced or removed: nullopt
-/// then, since another build may lie there now - but for the program itself, which /proc/self/exe still opens.
+/// The path of a mapping, without what the kernel appends to it when the file has been replaced or removed:
+/// nullopt then, since another build may lie there now - but for the program itself, which /proc/self/exe
+/// still opens.
 std::optional<std::string> path_to_open(const std::string& path) {
   char own[4096];
   const ssize_t length = ::readlink("/proc/self/exe", own, sizeof own);
@@ -70,7 +71,8 @@ std::optional<std::string> path_to_open(const std::string& path) {
   return path;
 }
 
-/// The path comes out of a worker's memory: only regular files are opened, and opening one has no effect on it.
+/// The path comes out of a worker's memory: only regular files are opened, and opening one has no effect on
+/// it.
 base::UniqueFd open_module(const std::string& path) {
   const std::optional<std::string> place = path_to_open(path);
   if (!place) return {};
@@ -80,8 +82,8 @@ base::UniqueFd open_module(const std::string& path) {
   return file;
 }
 
-/// How far the module lies from where it was linked to: the mapping shows the file from `file_offset` on, and the
-/// program headers say where that was to be.
+/// How far the module lies from where it was linked to: the mapping shows the file from `file_offset` on, and
+/// the program headers say where that was to be.
 std::optional<std::uint64_t> load_bias(int file, const Mapping& mapping) {
   ElfW(Ehdr) elf{};
   if (::pread(file, &elf, sizeof elf, 0) != static_cast<ssize_t>(sizeof elf)) return std::nullopt;
@@ -123,8 +125,8 @@ class Symbols {
     if (dwfl_ != nullptr) dw_->dwfl_report_end(dwfl_.get(), nullptr, nullptr);
   }
 
-  /// Appends what is known about `address`: the functions inlined there, if any, and the one around them. `lookup`
-  /// is an address within the instruction that is meant.
+  /// Appends what is known about `address`: the functions inlined there, if any, and the one around them.
+  /// `lookup` is an address within the instruction that is meant.
   void append(std::uint64_t address, std::uint64_t lookup, std::vector<Frame>& frames) const {
     Frame frame;
     frame.address = address;
@@ -149,14 +151,16 @@ class Symbols {
   }
 
  private:
-  /// Tells libdwfl of the module that a mapping belongs to, and returns how far that lies from where it was linked to.
+  /// Tells libdwfl of the module that a mapping belongs to, and returns how far that lies from where it was
+  /// linked to.
   std::optional<std::uint64_t> report(std::size_t index) {
     const Mapping& mapping = mappings_[index];
     base::UniqueFd file = open_module(mapping.path);
     if (!file) return std::nullopt;
     const std::optional<std::uint64_t> bias = load_bias(file.get(), mapping);
     if (!bias || dwfl_ == nullptr) return bias;
-    // One file may have several executable mappings; reported once more it would not take the descriptor over.
+    // One file may have several executable mappings; reported once more it would not take the descriptor
+    // over.
     for (std::size_t earlier = 0; earlier < index; ++earlier) {
       if (biases_[earlier] == bias && mappings_[earlier].path == mapping.path) return bias;
     }
@@ -168,8 +172,8 @@ class Symbols {
     return bias;
   }
 
-  /// The compilation unit that holds `lookup`. libdw looks in the table of address ranges, which Clang does not
-  /// write: then each unit is asked for its own ranges.
+  /// The compilation unit that holds `lookup`. libdw looks in the table of address ranges, which Clang does
+  /// not write: then each unit is asked for its own ranges.
   Dwarf_Die* unit_of(Dwfl_Module* module, std::uint64_t lookup, Dwarf_Addr& bias) const {
     Dwarf_Die* unit = dw_->dwfl_module_addrdie(module, lookup, &bias);
     if (unit != nullptr) return unit;
@@ -206,14 +210,14 @@ class Symbols {
     }
   }
 
-  /// Appends a frame for each function that was inlined at `lookup`, from the innermost outwards, and leaves `frame`
-  /// as the one around them.
+  /// Appends a frame for each function that was inlined at `lookup`, from the innermost outwards, and leaves
+  /// `frame` as the one around them.
   void append_inlined(Dwarf_Die* unit, Dwarf_Addr lookup, Frame& frame, std::vector<Frame>& frames) const {
     Dwarf_Die* raw = nullptr;
     if (dw_->dwarf_getscopes(unit, lookup, &raw) <= 0) return;
     const std::unique_ptr<Dwarf_Die, Free> scopes{raw};
-    // Beyond an inlined function these scopes go on where it was defined; asked of the innermost entry alone, they go
-    // on where it was inlined.
+    // Beyond an inlined function these scopes go on where it was defined; asked of the innermost entry alone,
+    // they go on where it was inlined.
     Dwarf_Die innermost = scopes.get()[0];
     raw = nullptr;
     const int count = dw_->dwarf_getscopes_die(&innermost, &raw);
@@ -258,8 +262,8 @@ std::string describe_frame(const Frame& frame) {
   return text;
 }
 
-/// Frames one after another. The same address is looked up once only: a stack that overflowed has few addresses, many
-/// times each, and a look-up takes milliseconds.
+/// Frames one after another. The same address is looked up once only: a stack that overflowed has few
+/// addresses, many times each, and a look-up takes milliseconds.
 class Trace {
  public:
   explicit Trace(const std::vector<Mapping>& mappings) : symbols_{mappings} {}
@@ -295,8 +299,8 @@ std::vector<Frame> symbolize(const CrashRecord& record) {
   Trace trace{record.mappings};
   for (std::size_t index = 0; index < record.frames.size(); ++index) {
     const std::uint64_t address = record.frames[index];
-    // All but the first are return addresses, of the instruction after the call: it may be another line already, or
-    // another function if the call does not return.
+    // All but the first are return addresses, of the instruction after the call: it may be another line
+    // already, or another function if the call does not return.
     const bool is_return_address = index != 0 && address != 0;
     trace.append(address, is_return_address ? address - 1 : address);
   }

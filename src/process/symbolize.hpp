@@ -20,13 +20,15 @@ struct Frame {
   bool inlined = false;      ///< the compiler put this function's body into that of the next frame
 };
 
-/// Names the frames of a crashed worker out of the files that it had mapped, which this process reads: symbol tables,
-/// and DWARF where there is any, also from separate debug files; functions that were inlined get frames of their own.
-/// Files that are missing, damaged or not regular leave module and offset. Never uses the network (debuginfod).
-/// Threads: any, one at a time. Blocks: reads files, milliseconds to a second for much debug information.
+/// Names the frames of a crashed worker out of the files that it had mapped, which this process reads: symbol
+/// tables, and DWARF where there is any, also from separate debug files; functions that were inlined get
+/// frames of their own. Files that are missing, damaged or not regular leave module and offset. Never uses
+/// the network (debuginfod). Threads: any, one at a time. Blocks: reads files, milliseconds to a second for
+/// much debug information.
 std::vector<Frame> symbolize(const CrashRecord& record);
 
-/// The same for return addresses in this process, for instance from backtrace() where an exception was caught.
+/// The same for return addresses in this process, for instance from backtrace() where an exception was
+/// caught.
 std::vector<Frame> symbolize_local(std::span<void* const> return_addresses);
 
 /// Lines "#0 crashing_function(int) at file.cpp:12", "#1 strlen in /lib/libc.so.6+0x1234", "#2 0x7f... in

@@ -1,10 +1,10 @@
 #include "wire/control.hpp"
 
 #include <weft/schemas/control_generated.h>
-#include <weft/schemas/schema_hash.hpp>
 
 #include <algorithm>
 #include <utility>
+#include <weft/schemas/schema_hash.hpp>
 
 #include "wire/verified.hpp"
 
@@ -56,8 +56,8 @@ flatbuffers::Offset<schemas::Hello> build(Builder& builder, const Hello& hello) 
   }
   const auto name = builder.CreateString(hello.name);
   return schemas::CreateHello(builder, identity(builder, hello.identity), hello.worker_id, hello.parent_pid,
-                              hello.nesting_depth, hello.parent_lane_bytes, hello.worker_lane_bytes, hello.ring_lines,
-                              hello.black_box_bytes, hello.spin_ns_max, initializer, name);
+                              hello.nesting_depth, hello.parent_lane_bytes, hello.worker_lane_bytes,
+                              hello.ring_lines, hello.black_box_bytes, hello.spin_ns_max, initializer, name);
 }
 
 flatbuffers::Offset<schemas::Ready> build(Builder& builder, const Ready& ready) {
@@ -78,7 +78,9 @@ flatbuffers::Offset<schemas::ChunkRetired> build(Builder& builder, const ChunkRe
   return schemas::CreateChunkRetired(builder, chunk.id);
 }
 
-flatbuffers::Offset<schemas::Goodbye> build(Builder& builder, const Goodbye&) { return schemas::CreateGoodbye(builder); }
+flatbuffers::Offset<schemas::Goodbye> build(Builder& builder, const Goodbye&) {
+  return schemas::CreateGoodbye(builder);
+}
 
 template <class Table>
 void finish(Builder& builder, flatbuffers::Offset<Table> body) {
@@ -106,7 +108,8 @@ bool read(const schemas::Hello& from, Hello& to) {
   to.black_box_bytes = from.black_box_bytes();
   to.spin_ns_max = from.spin_ns_max();
   if (const auto* const first = from.initializer()) {
-    to.initializer = {first->function(), first->flags(), first->encoding(), to_vector<std::byte>(first->payload())};
+    to.initializer = {first->function(), first->flags(), first->encoding(),
+                      to_vector<std::byte>(first->payload())};
   }
   to.name = to_string(from.name());
   return read(from.identity(), to.identity);
@@ -139,7 +142,8 @@ bool read(const schemas::Goodbye&, Goodbye&) { return true; }
 template <class Message, class Table>
 base::Result<ControlMessage> message_from(const Table* table) {
   Message message;
-  if (table == nullptr || !read(*table, message)) return base::Fault::violation("a control message lacks a part");
+  if (table == nullptr || !read(*table, message))
+    return base::Fault::violation("a control message lacks a part");
   return ControlMessage{std::move(message)};
 }
 
@@ -169,18 +173,26 @@ std::vector<std::byte> encode(const ControlMessage& message) {
 }
 
 base::Result<ControlMessage> decode_control(std::span<const std::byte> bytes) {
-  if (bytes.size() > kControlBytesMax) return base::Fault::violation("a control message is longer than any may be");
+  if (bytes.size() > kControlBytesMax)
+    return base::Fault::violation("a control message is longer than any may be");
   const PrivateCopy copy{bytes};
   const auto* const control = copy.root<schemas::Control>(schemas::ControlIdentifier());
   if (control == nullptr) return base::Fault::violation("a control message is no valid Control table");
   switch (control->body_type()) {
-    case schemas::Body::Hello: return message_from<Hello>(control->body_as_Hello());
-    case schemas::Body::Ready: return message_from<Ready>(control->body_as_Ready());
-    case schemas::Body::StartError: return message_from<StartError>(control->body_as_StartError());
-    case schemas::Body::Chunk: return message_from<Chunk>(control->body_as_Chunk());
-    case schemas::Body::ChunkRetired: return message_from<ChunkRetired>(control->body_as_ChunkRetired());
-    case schemas::Body::Goodbye: return message_from<Goodbye>(control->body_as_Goodbye());
-    case schemas::Body::NONE: break;
+    case schemas::Body::Hello:
+      return message_from<Hello>(control->body_as_Hello());
+    case schemas::Body::Ready:
+      return message_from<Ready>(control->body_as_Ready());
+    case schemas::Body::StartError:
+      return message_from<StartError>(control->body_as_StartError());
+    case schemas::Body::Chunk:
+      return message_from<Chunk>(control->body_as_Chunk());
+    case schemas::Body::ChunkRetired:
+      return message_from<ChunkRetired>(control->body_as_ChunkRetired());
+    case schemas::Body::Goodbye:
+      return message_from<Goodbye>(control->body_as_Goodbye());
+    case schemas::Body::NONE:
+      break;
   }
   return base::Fault::violation("a control message of no known kind");
 }

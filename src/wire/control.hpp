@@ -35,8 +35,8 @@ base::Result<void> check_compatible(const Identity& ours, const Identity& theirs
 /// A task that the worker runs before it says that it is ready.
 struct Initializer {
   std::uint64_t function = 0;
-  std::uint16_t flags = 0;     ///< as in FrameHeader
-  std::uint8_t encoding = 0;   ///< weft::Encoding
+  std::uint16_t flags = 0;    ///< as in FrameHeader
+  std::uint8_t encoding = 0;  ///< weft::Encoding
   std::vector<std::byte> payload;
   friend bool operator==(const Initializer&, const Initializer&) = default;
 };

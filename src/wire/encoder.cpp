@@ -1,9 +1,8 @@
-#include <weft/encoder.hpp>
-
 #include <flatbuffers/flexbuffers.h>
 
 #include <optional>
 #include <vector>
+#include <weft/encoder.hpp>
 
 namespace weft {
 
@@ -116,12 +115,18 @@ void Encoder::clear() noexcept { state_->clear(); }
 
 std::string_view name_of(Encoding encoding) noexcept {
   switch (encoding) {
-    case Encoding::nothing: return "nothing";
-    case Encoding::bytes: return "bytes";
-    case Encoding::text: return "text";
-    case Encoding::values: return "values";
-    case Encoding::buffer: return "a buffer";
-    case Encoding::message: return "a message";
+    case Encoding::nothing:
+      return "nothing";
+    case Encoding::bytes:
+      return "bytes";
+    case Encoding::text:
+      return "text";
+    case Encoding::values:
+      return "values";
+    case Encoding::buffer:
+      return "a buffer";
+    case Encoding::message:
+      return "a message";
   }
   return "an unknown encoding";
 }

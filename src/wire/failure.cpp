@@ -34,7 +34,9 @@ std::string shorten(std::string_view text, std::size_t bytes_max) {
 
 std::vector<std::byte> build(const FailureReport& report, const Cut& cut) {
   flatbuffers::FlatBufferBuilder builder;
-  const auto text = [&](std::string_view full) { return builder.CreateString(shorten(full, cut.text_bytes)); };
+  const auto text = [&](std::string_view full) {
+    return builder.CreateString(shorten(full, cut.text_bytes));
+  };
 
   std::vector<flatbuffers::Offset<schemas::ExceptionEntry>> entries;
   for (std::size_t i = 0; i < std::min(report.chain.size(), cut.chain); ++i) {
@@ -42,12 +44,13 @@ std::vector<std::byte> build(const FailureReport& report, const Cut& cut) {
     entries.push_back(schemas::CreateExceptionEntry(builder, type, text(report.chain[i].message)));
   }
   const auto chain = builder.CreateVector(entries);
-  const auto counters =
-      builder.CreateVector(report.program_counters.data(), std::min(report.program_counters.size(), cut.counters));
+  const auto counters = builder.CreateVector(report.program_counters.data(),
+                                             std::min(report.program_counters.size(), cut.counters));
   std::vector<flatbuffers::Offset<flatbuffers::String>> path_texts;
   flatbuffers::Offset<flatbuffers::String> trace;
   if (cut.with_details) {
-    for (std::size_t i = 0; i < std::min(report.paths.size(), kPathsMax); ++i) path_texts.push_back(text(report.paths[i]));
+    for (std::size_t i = 0; i < std::min(report.paths.size(), kPathsMax); ++i)
+      path_texts.push_back(text(report.paths[i]));
     trace = text(report.trace);
   }
   const auto paths = builder.CreateVector(path_texts);
@@ -55,11 +58,13 @@ std::vector<std::byte> build(const FailureReport& report, const Cut& cut) {
   const auto category = text(report.category);
   // Half a value is none.
   const std::size_t value_bytes = report.value.size() <= cut.value_bytes ? report.value.size() : 0;
-  const auto value = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(report.value.data()), value_bytes);
+  const auto value =
+      builder.CreateVector(reinterpret_cast<const std::uint8_t*>(report.value.data()), value_bytes);
 
   schemas::FinishFailureBuffer(
-      builder, schemas::CreateFailure(builder, static_cast<schemas::FailureKind>(report.kind), report.had_begun, message,
-                                      chain, counters, trace, report.code, category, paths, value));
+      builder,
+      schemas::CreateFailure(builder, static_cast<schemas::FailureKind>(report.kind), report.had_begun,
+                             message, chain, counters, trace, report.code, category, paths, value));
   return take_bytes(builder);
 }
 

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <weft/error.hpp>
-
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
+#include <weft/error.hpp>
 
 #include "base/result.hpp"
 
@@ -25,15 +24,15 @@ struct FailureReport {
   };
 
   Kind kind = Kind::exception;
-  bool had_begun = false;                        ///< the task may have had effects
-  std::string message;                           ///< what happened, for all kinds but `exception`
-  std::vector<ExceptionInfo> chain;              ///< not empty if `kind` is `exception`
-  std::vector<std::uint64_t> program_counters;   ///< where it was thrown, the innermost first, in the worker
-  std::string trace;                             ///< the same in words, of an exception out of the worker's own worker
-  std::int32_t code = 0;                         ///< of a std::error_code and its kin
-  std::string category;                          ///< the name of its category
-  std::vector<std::string> paths;                ///< of a std::filesystem::filesystem_error
-  std::vector<std::byte> value;                  ///< Encoding::values, of an exception that has a codec
+  bool had_begun = false;                       ///< the task may have had effects
+  std::string message;                          ///< what happened, for all kinds but `exception`
+  std::vector<ExceptionInfo> chain;             ///< not empty if `kind` is `exception`
+  std::vector<std::uint64_t> program_counters;  ///< where it was thrown, the innermost first, in the worker
+  std::string trace;               ///< the same in words, of an exception out of the worker's own worker
+  std::int32_t code = 0;           ///< of a std::error_code and its kin
+  std::string category;            ///< the name of its category
+  std::vector<std::string> paths;  ///< of a std::filesystem::filesystem_error
+  std::vector<std::byte> value;    ///< Encoding::values, of an exception that has a codec
 };
 
 inline constexpr std::size_t kFailureTextBytesMax = 16 * 1024;

@@ -17,8 +17,9 @@ enum class Kind : std::uint8_t {
 };
 
 /// Bits of FrameHeader::flags.
-inline constexpr std::uint16_t kPayloadInBlock = 1;  ///< attachment 0 is a block that holds the payload proper
-inline constexpr std::uint16_t kNamed = 2;           ///< `function` is a named task's id, not a place in a module
+inline constexpr std::uint16_t kPayloadInBlock =
+    1;                                      ///< attachment 0 is a block that holds the payload proper
+inline constexpr std::uint16_t kNamed = 2;  ///< `function` is a named task's id, not a place in a module
 
 /// A frame's fixed part, as it lies at the start of the frame; schemas/frame.fbs is the same struct for readers of
 /// the wire, and frame.cpp asserts that the two agree. `length` and `withdrawn` belong to the ring: put() leaves them
@@ -26,14 +27,14 @@ inline constexpr std::uint16_t kNamed = 2;           ///< `function` is a named 
 struct FrameHeader {
   std::uint32_t length = 0;
   std::uint32_t withdrawn = 0;
-  std::uint32_t slot = 0;        ///< index of the execution in the sender's table (task) or the receiver's (others)
-  std::uint32_t generation = 0;  ///< tells uses of a slot apart
-  std::uint64_t function = 0;    ///< what to run (process/module.hpp), or a named task's id
-  std::uint64_t deadline_ns = 0; ///< CLOCK_MONOTONIC, 0 for none
+  std::uint32_t slot = 0;  ///< index of the execution in the sender's table (task) or the receiver's (others)
+  std::uint32_t generation = 0;   ///< tells uses of a slot apart
+  std::uint64_t function = 0;     ///< what to run (process/module.hpp), or a named task's id
+  std::uint64_t deadline_ns = 0;  ///< CLOCK_MONOTONIC, 0 for none
   Kind kind = Kind::task;
-  std::uint8_t encoding = 0;     ///< weft::Encoding of the payload
+  std::uint8_t encoding = 0;  ///< weft::Encoding of the payload
   std::uint16_t flags = 0;
-  std::uint16_t attachments = 0; ///< so many BlockReferences come before the payload
+  std::uint16_t attachments = 0;  ///< so many BlockReferences come before the payload
   std::uint16_t reserved = 0;
 };
 static_assert(sizeof(FrameHeader) == 40 && alignof(FrameHeader) == 8);

@@ -1,8 +1,7 @@
-#include <weft/value.hpp>
-
 #include <cstring>
 #include <limits>
 #include <string>
+#include <weft/value.hpp>
 
 namespace weft {
 
@@ -34,21 +33,30 @@ constexpr const char* kDamaged = "a payload is damaged: ";
 
 std::string_view name_of(Value::Type type) noexcept {
   switch (type) {
-    case Value::Type::null: return "nothing";
-    case Value::Type::boolean: return "a boolean";
-    case Value::Type::integer: return "an integer";
-    case Value::Type::unsigned_integer: return "an unsigned integer";
-    case Value::Type::real: return "a real number";
-    case Value::Type::text: return "a text";
-    case Value::Type::blob: return "a blob";
-    case Value::Type::vector: return "a vector";
+    case Value::Type::null:
+      return "nothing";
+    case Value::Type::boolean:
+      return "a boolean";
+    case Value::Type::integer:
+      return "an integer";
+    case Value::Type::unsigned_integer:
+      return "an unsigned integer";
+    case Value::Type::real:
+      return "a real number";
+    case Value::Type::text:
+      return "a text";
+    case Value::Type::blob:
+      return "a blob";
+    case Value::Type::vector:
+      return "a vector";
   }
   return "an unknown type";
 }
 
 void Value::expect(Type type) const {
   if (type_ != type) [[unlikely]] {
-    detail::fail_encoding("expected " + std::string{name_of(type)} + ", found " + std::string{name_of(type_)});
+    detail::fail_encoding("expected " + std::string{name_of(type)} + ", found " +
+                          std::string{name_of(type_)});
   }
 }
 
@@ -123,7 +131,8 @@ void Value::expect_size(std::size_t count) const {
 Value Value::operator[](std::size_t index) const {
   expect(Type::vector);
   if (index >= count_) [[unlikely]] {
-    detail::fail_encoding("there is no value " + std::to_string(index) + " in a vector of " + std::to_string(count_));
+    detail::fail_encoding("there is no value " + std::to_string(index) + " in a vector of " +
+                          std::to_string(count_));
   }
   const std::uint64_t place = at_ + index * width_;
   const auto packed_type = static_cast<std::uint8_t>(document_->read(at_ + count_ * width_ + index, 1));
@@ -149,10 +158,18 @@ std::uint64_t Document::read(std::uint64_t at, std::uint8_t width) const noexcep
   const std::byte* const from = bytes_.data() + at;
   std::uint64_t value = 0;
   switch (width) {  // Little-endian, as all that weft runs on: the low bytes come first.
-    case 1: std::memcpy(&value, from, 1); break;
-    case 2: std::memcpy(&value, from, 2); break;
-    case 4: std::memcpy(&value, from, 4); break;
-    default: std::memcpy(&value, from, 8); break;
+    case 1:
+      std::memcpy(&value, from, 1);
+      break;
+    case 2:
+      std::memcpy(&value, from, 2);
+      break;
+    case 4:
+      std::memcpy(&value, from, 4);
+      break;
+    default:
+      std::memcpy(&value, from, 8);
+      break;
   }
   asm volatile("" : "+r"(value));
   return value;
@@ -172,20 +189,29 @@ Value Document::root() {
 Value Document::at(std::uint64_t place, std::uint8_t width, std::uint8_t packed_type, std::uint8_t depth) {
   const auto scalar = [&](Value::Type type) { return Value{this, place, 0, width, type, depth}; };
   switch (packed_type >> 2) {
-    case kNull: return scalar(Value::Type::null);
-    case kInt: return scalar(Value::Type::integer);
-    case kUInt: return scalar(Value::Type::unsigned_integer);
-    case kBool: return scalar(Value::Type::boolean);
+    case kNull:
+      return scalar(Value::Type::null);
+    case kInt:
+      return scalar(Value::Type::integer);
+    case kUInt:
+      return scalar(Value::Type::unsigned_integer);
+    case kBool:
+      return scalar(Value::Type::boolean);
     case kFloat:
       if (width < 4) fail_damaged("a real number of less than 4 bytes");
       return scalar(Value::Type::real);
-    default: return behind(place, width, packed_type, depth);
+    default:
+      return behind(place, width, packed_type, depth);
   }
 }
 
 /// The text, blob or vector that the offset at `place` leads back to. It ends before `place`, as everything that was
 /// written first does, so a chain of offsets ends too.
-Value Document::behind(std::uint64_t place, std::uint8_t width, std::uint8_t packed_type, std::uint8_t depth) {
+Value Document::behind(std::uint64_t place, std::uint8_t width, std::uint8_t packed_type,
+                       std::uint8_t depth) {
+  const int flex_type = packed_type >> 2;
+  if (flex_type != kString && flex_type != kBlob && flex_type != kVector)
+    fail_damaged("a type that weft does not write");
   const std::uint64_t offset = read(place, width);
   if (offset > place) fail_damaged("an offset leads outside");
   const std::uint64_t begin = place - offset;
@@ -193,23 +219,20 @@ Value Document::behind(std::uint64_t place, std::uint8_t width, std::uint8_t pac
   if (begin < own_width) fail_damaged("a size lies outside");
   const std::uint64_t count = read(begin - own_width, own_width);
 
-  Value::Type type = Value::Type::vector;
+  Value::Type type = Value::Type::blob;
   std::uint64_t room = offset;  // Bytes that may be its own.
   std::uint64_t unit = 1;
-  switch (packed_type >> 2) {
-    case kString:
-      type = Value::Type::text;
-      room = offset == 0 ? 0 : offset - 1;  // A terminator follows.
-      break;
-    case kBlob: type = Value::Type::blob; break;
-    case kVector:
-      unit = own_width + 1U;  // Each element has a type byte behind them all.
-      if (depth >= kNestingMax) fail_encoding("a value is nested more than 64 deep");
-      break;
-    default: fail_damaged("a type that weft does not write");
+  if (flex_type == kString) {
+    type = Value::Type::text;
+    room = offset == 0 ? 0 : offset - 1;  // A terminator follows.
+  } else if (flex_type == kVector) {
+    type = Value::Type::vector;
+    unit = own_width + 1U;  // Each element has a type byte behind them all.
+    if (depth >= kNestingMax) fail_encoding("a value is nested more than 64 deep");
   }
   if (count > room / unit) fail_damaged("a size leads outside");
-  if (count >= budget_) fail_encoding("a value is read again and again, or has parts that stand in many places");
+  if (count >= budget_)
+    fail_encoding("a value is read again and again, or has parts that stand in many places");
   budget_ -= count + 1;
   return {this, begin, count, own_width, type, depth};
 }

@@ -17,10 +17,13 @@ namespace weft::wire {
 /// whatever the writer does meanwhile.
 class PrivateCopy {
  public:
-  explicit PrivateCopy(std::span<const std::byte> bytes) : words_((bytes.size() + 7) / 8), size_{bytes.size()} {
+  explicit PrivateCopy(std::span<const std::byte> bytes)
+      : words_((bytes.size() + 7) / 8), size_{bytes.size()} {
     if (!bytes.empty()) std::memcpy(words_.data(), bytes.data(), bytes.size());
   }
-  [[nodiscard]] const std::uint8_t* data() const noexcept { return reinterpret_cast<const std::uint8_t*>(words_.data()); }
+  [[nodiscard]] const std::uint8_t* data() const noexcept {
+    return reinterpret_cast<const std::uint8_t*>(words_.data());
+  }
 
   /// The root of type T, or nullptr: the bytes are not a whole and valid T with this identifier.
   template <class T>
@@ -36,7 +39,9 @@ class PrivateCopy {
   std::size_t size_;
 };
 
-inline std::string to_string(const flatbuffers::String* text) { return text == nullptr ? std::string{} : text->str(); }
+inline std::string to_string(const flatbuffers::String* text) {
+  return text == nullptr ? std::string{} : text->str();
+}
 
 /// A vector of scalars. The verifier lets them lie at any 4 bytes, so they are copied as bytes.
 template <class To, class From>

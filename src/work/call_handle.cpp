@@ -12,6 +12,7 @@
 #include "wire/failure.hpp"
 #include "work/call.hpp"
 #include "work/exceptions.hpp"
+#include "work/obituary.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft {
@@ -40,6 +41,9 @@ Payload payload_of(const work::Call& call) {
   const std::vector<std::byte> copy{payload.bytes.begin(), payload.bytes.end()};
   auto report = wire::decode_failure(copy);
   if (!report) throw ProtocolViolation{"a worker told of a failure in a way that does not hold: " + report.fault().message};
+  if (report->kind == wire::FailureReport::Kind::unknown_task) {
+    report->message = "task " + work::describe_call(call) + " is unknown: " + report->message;
+  }
   work::rethrow(*report, report->trace);
 }
 

@@ -1,9 +1,8 @@
 #pragma once
 
-#include <weft/error.hpp>
-
 #include <mutex>
 #include <string>
+#include <weft/error.hpp>
 
 namespace weft {
 

@@ -1,6 +1,5 @@
-#include <weft/error.hpp>
-
 #include <utility>
+#include <weft/error.hpp>
 
 #include "work/crash_trace.hpp"
 
@@ -16,10 +15,12 @@ Verdict verdict_if(bool had_begun, bool worker_survived) {
 }  // namespace
 
 NotInitialized::NotInitialized()
-    : Error{"weft::init(argc, argv) was not called: call it first thing in main(), before a pool is used", {}} {}
+    : Error{"weft::init(argc, argv) was not called: call it first thing in main(), before a pool is used",
+            {}} {}
 
 TaskFailed::TaskFailed(TaskException thrown)
-    : Error{"the task threw " + thrown.type() + ": " + thrown.message(), verdict_if(true, true)}, TaskException{thrown} {}
+    : Error{"the task threw " + thrown.type() + ": " + thrown.message(), verdict_if(true, true)},
+      TaskException{thrown} {}
 
 WorkerCrashed::WorkerCrashed(const std::string& message, WorkerEnd end, std::shared_ptr<Trace> trace)
     : Error{message, verdict_if(true, false)}, end_{std::move(end)}, trace_{std::move(trace)} {}
@@ -29,9 +30,11 @@ std::string WorkerCrashed::trace() const { return trace_ ? trace_->text() : std:
 WorkerExited::WorkerExited(const std::string& message, WorkerEnd end)
     : Error{message, verdict_if(true, false)}, end_{std::move(end)} {}
 
-WorkerKilled::WorkerKilled(const std::string& message, bool had_begun) : Error{message, verdict_if(had_begun, false)} {}
+WorkerKilled::WorkerKilled(const std::string& message, bool had_begun)
+    : Error{message, verdict_if(had_begun, false)} {}
 
 Cancelled::Cancelled(const std::string& reason, bool had_begun)
-    : Error{reason.empty() ? "the task was cancelled" : "the task was cancelled: " + reason, verdict_if(had_begun, true)} {}
+    : Error{reason.empty() ? "the task was cancelled" : "the task was cancelled: " + reason,
+            verdict_if(had_begun, true)} {}
 
 }  // namespace weft

@@ -2,9 +2,6 @@
 
 #include <cxxabi.h>
 
-#include <weft/error.hpp>
-#include <weft/exception.hpp>
-
 #include <filesystem>
 #include <future>
 #include <mutex>
@@ -14,6 +11,8 @@
 #include <system_error>
 #include <unordered_map>
 #include <utility>
+#include <weft/error.hpp>
+#include <weft/exception.hpp>
 
 #include "work/standard_exceptions.hpp"
 
@@ -80,18 +79,23 @@ void note_code(FailureReport& report, const std::error_code& code) {
 
 /// What standard exceptions hold beside their text.
 void note_details(FailureReport& report, const std::exception& exception) {
-  if (const auto* const failed = dynamic_cast<const std::system_error*>(&exception)) note_code(report, failed->code());
+  if (const auto* const failed = dynamic_cast<const std::system_error*>(&exception))
+    note_code(report, failed->code());
   if (const auto* const failed = dynamic_cast<const std::filesystem::filesystem_error*>(&exception)) {
     report.paths = {failed->path1().native(), failed->path2().native()};
   }
-  if (const auto* const failed = dynamic_cast<const std::future_error*>(&exception)) note_code(report, failed->code());
-  if (const auto* const failed = dynamic_cast<const std::regex_error*>(&exception)) report.code = failed->code();
+  if (const auto* const failed = dynamic_cast<const std::future_error*>(&exception))
+    note_code(report, failed->code());
+  if (const auto* const failed = dynamic_cast<const std::regex_error*>(&exception))
+    report.code = failed->code();
 }
 
 /// In a handler: appends what is handled to the chain, and gives what is nested in it.
 std::exception_ptr append_current(FailureReport& report) {
   const bool outermost = report.chain.empty();
-  const auto append = [&](std::string message) { report.chain.push_back({current_type(), std::move(message)}); };
+  const auto append = [&](std::string message) {
+    report.chain.push_back({current_type(), std::move(message)});
+  };
   try {
     throw;
   } catch (const TaskException& exception) {
@@ -99,7 +103,8 @@ std::exception_ptr append_current(FailureReport& report) {
     report.chain.insert(report.chain.end(), exception.chain().begin(), exception.chain().end());
     if (outermost) {
       report.trace = exception.trace();
-      if (const auto* const standard = dynamic_cast<const std::exception*>(&exception)) note_details(report, *standard);
+      if (const auto* const standard = dynamic_cast<const std::exception*>(&exception))
+        note_details(report, *standard);
     }
     const auto* const nested = dynamic_cast<const std::nested_exception*>(&exception);
     return nested == nullptr ? nullptr : nested->nested_ptr();
@@ -152,7 +157,8 @@ void raise_if_registered(const FailureReport& report, const std::string& trace) 
 }
 
 [[noreturn]] void rethrow_exception_of(const FailureReport& report, const std::string& trace) {
-  if (report.chain.empty()) throw TaskFailed{TaskException{{{"an unknown exception", report.message}}, trace}};
+  if (report.chain.empty())
+    throw TaskFailed{TaskException{{{"an unknown exception", report.message}}, trace}};
   raise_if_registered(report, trace);
   raise_if_standard(report, trace);
   throw TaskFailed{TaskException{report.chain, trace}};
@@ -181,17 +187,28 @@ FailureReport describe(const std::exception_ptr& exception) {
 }
 
 void rethrow(const FailureReport& report, std::string trace) {
-  if (!report.trace.empty()) trace = trace.empty() ? report.trace : report.trace + "\n" + trace;
+  if (trace.empty()) {
+    trace = report.trace;
+  } else if (!report.trace.empty() && report.trace != trace) {
+    trace = report.trace + "\n" + trace;
+  }
   const Verdict verdict{
       .may_have_run = report.had_begun, .retry_is_safe = !report.had_begun, .worker_survived = true};
   switch (report.kind) {
-    case FailureReport::Kind::exception: rethrow_exception_of(report, trace);
-    case FailureReport::Kind::unknown_task: throw UnknownTask{report.message};
-    case FailureReport::Kind::encoding: throw EncodingError{report.message, verdict};
-    case FailureReport::Kind::cancelled: throw Cancelled{report.message, report.had_begun};
-    case FailureReport::Kind::timed_out: throw TimedOut{report.message, verdict};
-    case FailureReport::Kind::exhausted: throw Exhausted{report.message, verdict};
-    case FailureReport::Kind::closed: throw Closed{report.message};
+    case FailureReport::Kind::exception:
+      rethrow_exception_of(report, trace);
+    case FailureReport::Kind::unknown_task:
+      throw UnknownTask{report.message};
+    case FailureReport::Kind::encoding:
+      throw EncodingError{report.message, verdict};
+    case FailureReport::Kind::cancelled:
+      throw Cancelled{report.message, report.had_begun};
+    case FailureReport::Kind::timed_out:
+      throw TimedOut{report.message, verdict};
+    case FailureReport::Kind::exhausted:
+      throw Exhausted{report.message, verdict};
+    case FailureReport::Kind::closed:
+      throw Closed{report.message};
   }
   throw TaskFailed{TaskException{{{"an unknown failure", report.message}}, trace}};
 }

@@ -93,14 +93,13 @@ std::string task_name(std::uint64_t function, bool named) {
   return "task " + hexadecimal(function);
 }
 
-std::string describe_unknown_task(std::uint64_t function, bool named) {
+std::string describe_unknown_task(bool named) {
   if (named) {
-    return "the worker knows no task by the name and signature of " + task_name(function, true) +
-           ": register it there with WEFT_TASK(name, function), with the same argument and result types";
+    return "the worker's binary has no task of this name, or has it with other argument or result types: register it "
+           "there with WEFT_TASK(name, function)";
   }
-  return "the worker knows no task " + hexadecimal(function) +
-         ": its binary does not contain it. A task for another binary must be named: WEFT_TASK(name, function) there, "
-         "weft::named<Result(Arguments...)>(\"name\") here; a task in a plug-in needs the plug-in loaded in the worker";
+  return "the worker's binary does not contain it: a task for another binary must be named, WEFT_TASK(name, function) "
+         "there and weft::named<Result(Arguments...)>(\"name\") here; a task of a plug-in needs the plug-in loaded there";
 }
 
 }  // namespace work

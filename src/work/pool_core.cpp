@@ -15,6 +15,13 @@
 
 namespace weft::work {
 
+namespace {
+
+/// Fewer frames than so many are not worth moving to another worker while their own makes progress.
+constexpr std::size_t kMoveAtLeast = 16;
+
+}  // namespace
+
 std::uint64_t Peer::window_ticks() noexcept {
   static const std::uint64_t ticks = base::ticks_per_us() * base::kWindowNs / 1000;
   return ticks;
@@ -129,45 +136,43 @@ void PoolCore::refill() {
     if (peer == nullptr) return;
     Call& call = *queue_.front();
     queue_.remove(call);
-    const std::span<const Buffer> attachments =
-        call.extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
-    if (!send(*peer, call, {call.payload(), call.bytes}, attachments)) {
-      if (call.phase == Phase::settled) continue;
-      queue_.push_front(call);
-      return;
-    }
+    if (!resend(*peer, call)) return;
   }
-  rebalance();
+  rebalance(false);
 }
 
-/// A worker has nothing to do while another has frames in hand that it has not begun: half of those go over.
-void PoolCore::rebalance() {
+/// A worker has nothing to do while another has frames in hand that it has not begun: those go over, half of them where
+/// both make progress, all of them where the other is stuck in a long task (`stuck`: nothing has come for a while).
+void PoolCore::rebalance(bool stuck) {
   if (serving_.size() < 2) return;
   Peer* idle = nullptr;
   Peer* rich = nullptr;
   for (Peer* const peer : serving_) {
     if (peer->sent.empty()) {
       idle = peer;
-    } else if (peer->sent.size() > 2 && (rich == nullptr || peer->sent.size() > rich->sent.size())) {
+    } else if (rich == nullptr || peer->sent.size() > rich->sent.size()) {
       rich = peer;
     }
   }
-  if (idle == nullptr || rich == nullptr) return;
-  // Worth it only where what is moved takes longer than moving it.
-  const std::uint64_t ticks = rich->port.peer->task_ticks.load(base::relaxed);  // Advice.
-  if (ticks * rich->sent.size() < base::ticks_per_us() * base::kMoveWorthUs) return;
-  for (std::size_t moves = rich->sent.size() / 2; moves > 0; --moves) {
+  if (idle == nullptr || rich == nullptr || rich->sent.size() < 2) return;
+  if (!stuck && rich->sent.size() < kMoveAtLeast) return;
+  std::size_t moves = stuck ? rich->sent.size() - 1 : rich->sent.size() / 2;
+  while (moves-- > 0 && idle->sent.size() < base::kWindowMax) {
     Call& call = *rich->sent.back();
     if (ring::try_take_back(rich->port.out, call.position, *rich->port.peer) != ring::TakeBack::taken) return;
     if (!on_returned(*rich, call)) return;
     queue_.remove(call);
-    const std::span<const Buffer> attachments =
-        call.extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
-    if (!send(*idle, call, {call.payload(), call.bytes}, attachments) && call.phase != Phase::settled) {
-      queue_.push_front(call);
-      return;
-    }
+    if (!resend(*idle, call)) return;
   }
+}
+
+/// Sends a call whose arguments it holds itself; back to the front of the queue if there is no room.
+bool PoolCore::resend(Peer& peer, Call& call) {
+  const std::span<const Buffer> attachments =
+      call.extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
+  if (send(peer, call, {call.payload(), call.bytes}, attachments) || call.phase == Phase::settled) return true;
+  queue_.push_front(call);
+  return false;
 }
 
 /// The frame of `call` was taken back, or will never be read: its arguments come out of the ring, which is this
@@ -274,7 +279,7 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
   }
   peer.sent.remove(*call);
   call->encoding = static_cast<Encoding>(header.encoding);
-  call->flags = header.flags;
+  call->flags = static_cast<std::uint16_t>((call->flags & wire::kNamed) | (header.flags & wire::kPayloadInBlock));
   call->ending = header.kind == wire::Kind::failure ? Ending::failure : Ending::value;
   call->store(body.data(), static_cast<std::uint32_t>(body.size()));
   ++(call->ending == Ending::value ? finished_ : failed_);
@@ -406,7 +411,9 @@ bool PoolCore::arm() noexcept {
   for (Peer* const peer : serving_) {
     if (peer->exchange.returns_waiting() != 0 && peer->exchange.flush_returns(peer->port)) peer->port.ring_if_asleep();
   }
-  return !poll_locked();
+  if (poll_locked()) return false;
+  rebalance(true);
+  return true;
 }
 
 void PoolCore::disarm() noexcept {
@@ -427,6 +434,7 @@ void PoolCore::disarm() noexcept {
 void PoolCore::on_bell() {
   const Section section{*this};
   static_cast<void>(poll_locked());
+  rebalance(true);
   if (seat_ != nullptr) return;
   sleeper_.arm(sleepers_ > 0 ? doorbell::Mode::urgent : doorbell::Mode::lazy, link::kAttendantBell);
   static_cast<void>(poll_locked());

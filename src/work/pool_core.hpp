@@ -119,7 +119,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void enqueue(Call& call, std::span<const std::byte> bytes, std::span<const Buffer> attachments);
   Peer* next_peer() noexcept;
   void refill();
-  void rebalance();
+  void rebalance(bool stuck);
+  bool resend(Peer& peer, Call& call);
   bool poll_locked() noexcept;
   void run_continuation(Call& call);
 
@@ -183,13 +184,14 @@ class PoolCore::Section {
  public:
   explicit Section(PoolCore& core) noexcept : core_{core} { core_.lock_.lock(); }
   ~Section() {
-    if (core_.after_.empty()) [[likely]] {
+    if (core_.after_.empty() && !core_.abandoned_) [[likely]] {
       core_.lock_.unlock();
       return;
     }
     const std::vector<std::function<void()>> after = std::move(core_.after_);
     core_.after_.clear();
-    core_.lock_.unlock();
+    // Where the pool is gone, another thread may let go of the last call and destroy this.
+    core_.abandoned_ ? core_.lock_.unlock_before_destruction() : core_.lock_.unlock();
     for (const auto& each : after) each();
   }
   Section(const Section&) = delete;

@@ -61,11 +61,14 @@ void PoolCore::warm_up() {
 void PoolCore::start_worker() {
   {
     const Section section{*this};
-    --starts_posted_;
-    if (abandoned_ || (closed_ && queue_.empty())) return wake_watchers();
+    if (abandoned_ || (closed_ && queue_.empty())) {
+      --starts_posted_;
+      return wake_watchers();
+    }
   }
   auto spawned = spawn_worker();
   const Section section{*this};
+  --starts_posted_;
   if (!spawned) return start_failed(spawned.fault().message, error_of(spawned.fault()));
   Peer& peer = *peers_.emplace_back(*std::move(spawned));
   auto self = shared_from_this();
@@ -73,7 +76,10 @@ void PoolCore::start_worker() {
   peer.control_watch = attendant.watch(peer.exchange.control(), false, [self, id = peer.id] { self->on_control(id); });
   peer.end_watch = attendant.watch(peer.child.pidfd.get(), false, [self, id = peer.id] { self->on_end(id); });
   if (options_.start_timeout_ns != 0) {
-    attendant.at(base::now_ns() + options_.start_timeout_ns, [self, id = peer.id] { self->on_start_timeout(id); });
+    // Weak: the pool may be long gone when the time is up.
+    attendant.at(base::now_ns() + options_.start_timeout_ns, [weak = weak_from_this(), id = peer.id] {
+      if (const auto core = weak.lock()) core->on_start_timeout(id);
+    });
   }
   if (abandoned_) retire(peer);
 }

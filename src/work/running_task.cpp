@@ -28,7 +28,12 @@ RunningTask::RunningTask(WorkerLoop& loop, const wire::FrameHeader& header, std:
 
 void RunningTask::run() {
   const detail::TaskEntry* const entry = find_task(header_.function, (header_.flags & wire::kNamed) != 0);
-  if (entry == nullptr) throw UnknownTask{describe_unknown_task(header_.function, (header_.flags & wire::kNamed) != 0)};
+  if (entry == nullptr) {
+    wire::FailureReport unknown;
+    unknown.kind = wire::FailureReport::Kind::unknown_task;
+    unknown.message = describe_unknown_task((header_.flags & wire::kNamed) != 0);
+    return send_report(unknown);
+  }
   entry->invoke(*this);
 }
 
@@ -52,12 +57,16 @@ void RunningTask::value(const detail::Payload& payload) { reply(wire::Kind::valu
 void RunningTask::send_failure(const std::exception_ptr& exception) {
   // A value that went out before (an exception of a destructor after it) stands.
   if (replied_) return;
-  const std::vector<std::byte> report = wire::encode(describe(exception));
+  send_report(describe(exception));
+}
+
+void RunningTask::send_report(const wire::FailureReport& failure) {
+  const std::vector<std::byte> report = wire::encode(failure);
   try {
     reply(wire::Kind::failure, {Encoding::nothing, report, {}});
   } catch (const Error&) {
     // No block for a long report: a short one needs none.
-    const std::vector<std::byte> brief = wire::encode(describe(exception), base::kInlineBytesMax);
+    const std::vector<std::byte> brief = wire::encode(failure, base::kInlineBytesMax);
     reply(wire::Kind::failure, {Encoding::nothing, brief, {}});
   }
 }

@@ -8,6 +8,7 @@
 #include <weft/buffer.hpp>
 #include <weft/task.hpp>
 
+#include "wire/failure.hpp"
 #include "wire/frame.hpp"
 #include "work/worker_loop.hpp"
 
@@ -33,6 +34,7 @@ class RunningTask final : public detail::TaskCall {
   void send_failure(const std::exception_ptr& exception);
 
  private:
+  void send_report(const wire::FailureReport& failure);
   void reply(wire::Kind kind, const detail::Payload& payload);
   void reply_with_blocks(wire::FrameHeader header, const detail::Payload& payload);
 

@@ -2,9 +2,6 @@
 
 #include <cxxabi.h>
 
-#include <weft/error.hpp>
-#include <weft/exception.hpp>
-
 #include <any>
 #include <cstdlib>
 #include <filesystem>
@@ -21,13 +18,16 @@
 #include <system_error>
 #include <unordered_map>
 #include <variant>
+#include <weft/error.hpp>
+#include <weft/exception.hpp>
 
 namespace weft::work {
 
 namespace {
 
 void remove_all(std::string& from, std::string_view what) {
-  for (std::size_t at = from.find(what); at != std::string::npos; at = from.find(what, at)) from.erase(at, what.size());
+  for (std::size_t at = from.find(what); at != std::string::npos; at = from.find(what, at))
+    from.erase(at, what.size());
 }
 
 /// Stands for a category that the worker had and this process does not know: its name, and the number. Error codes of
@@ -36,7 +36,9 @@ class ForeignCategory : public std::error_category {
  public:
   explicit ForeignCategory(std::string name) : name_{std::move(name)} {}
   [[nodiscard]] const char* name() const noexcept override { return name_.c_str(); }
-  [[nodiscard]] std::string message(int value) const override { return name_ + " error " + std::to_string(value); }
+  [[nodiscard]] std::string message(int value) const override {
+    return name_ + " error " + std::to_string(value);
+  }
 
  private:
   std::string name_;
@@ -109,12 +111,13 @@ std::unordered_map<std::string, Raise> table() {
 /// workers itself; it comes as a TaskFailed, so that nobody here takes it for the end of the task's own worker.
 const std::unordered_map<std::string, Raise>& known_exceptions() {
   static const auto& known = *new std::unordered_map<std::string, Raise>{
-      table<std::exception, std::bad_exception, std::bad_alloc, std::bad_array_new_length, std::bad_cast, std::bad_typeid,
-            std::bad_any_cast, std::bad_function_call, std::bad_optional_access, std::bad_variant_access,
-            std::bad_weak_ptr, std::logic_error, std::invalid_argument, std::domain_error, std::length_error,
-            std::out_of_range, std::future_error, std::runtime_error, std::range_error, std::overflow_error,
-            std::underflow_error, std::regex_error, std::system_error, std::ios_base::failure,
-            std::filesystem::filesystem_error, EncodingError, Cancelled, TimedOut, Exhausted>()};
+      table<std::exception, std::bad_exception, std::bad_alloc, std::bad_array_new_length, std::bad_cast,
+            std::bad_typeid, std::bad_any_cast, std::bad_function_call, std::bad_optional_access,
+            std::bad_variant_access, std::bad_weak_ptr, std::logic_error, std::invalid_argument,
+            std::domain_error, std::length_error, std::out_of_range, std::future_error, std::runtime_error,
+            std::range_error, std::overflow_error, std::underflow_error, std::regex_error, std::system_error,
+            std::ios_base::failure, std::filesystem::filesystem_error, EncodingError, Cancelled, TimedOut,
+            Exhausted>()};
   return known;
 }
 

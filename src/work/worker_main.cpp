@@ -93,7 +93,7 @@ Greeting Handshake::receive() {
 void run_initializer(Handshake& handshake, const wire::Hello& hello) {
   if (!hello.initializer) return;
   const auto* const entry = find_task(hello.initializer->function, false);
-  if (entry == nullptr) handshake.fail("initializer", describe_unknown_task(hello.initializer->function, false));
+  if (entry == nullptr) handshake.fail("initializer", describe_unknown_task(false));
   try {
     InitializerCall call{hello.worker_id};
     entry->invoke(call);

@@ -1,8 +1,6 @@
 // Payloads from a hostile process: the first byte says what the rest claims to be. Whatever it is, nothing is read
 // beyond it, no more is done than its size warrants, and what is accepted can be written again and reads the same.
 
-#include <weft/codec.hpp>
-
 #include <array>
 #include <chrono>
 #include <cstdint>
@@ -15,6 +13,7 @@
 #include <tuple>
 #include <variant>
 #include <vector>
+#include <weft/codec.hpp>
 
 #include "wire/control.hpp"
 #include "wire/failure.hpp"
@@ -50,12 +49,24 @@ std::size_t touched = 0;
 void walk(const Value& value) {
   ++touched;
   switch (value.type()) {
-    case Value::Type::null: value.null(); break;
-    case Value::Type::boolean: touched += value.boolean() ? 1 : 0; break;
-    case Value::Type::integer: touched += value.integer() == 0 ? 1 : 0; break;
-    case Value::Type::unsigned_integer: touched += value.unsigned_integer() == 0 ? 1 : 0; break;
-    case Value::Type::real: touched += value.real() > 0 ? 1 : 0; break;
-    case Value::Type::text: touched += std::string{value.text()}.size(); break;
+    case Value::Type::null:
+      value.null();
+      break;
+    case Value::Type::boolean:
+      touched += value.boolean() ? 1 : 0;
+      break;
+    case Value::Type::integer:
+      touched += value.integer() == 0 ? 1 : 0;
+      break;
+    case Value::Type::unsigned_integer:
+      touched += value.unsigned_integer() == 0 ? 1 : 0;
+      break;
+    case Value::Type::real:
+      touched += value.real() > 0 ? 1 : 0;
+      break;
+    case Value::Type::text:
+      touched += std::string{value.text()}.size();
+      break;
     case Value::Type::blob:
       for (const std::byte byte : value.blob()) touched += byte == std::byte{0} ? 1 : 0;
       break;
@@ -99,7 +110,8 @@ void try_failure(std::span<const std::byte> bytes) {
   if (!report) return;
   auto again = weft::wire::decode_failure(weft::wire::encode(*report));
   require(static_cast<bool>(again));
-  require(again->kind == report->kind && again->chain.size() == report->chain.size() && again->code == report->code);
+  require(again->kind == report->kind && again->chain.size() == report->chain.size() &&
+          again->code == report->code);
   const std::vector<std::byte> small = weft::wire::encode(*report, weft::wire::kFailureBytesMin);
   require(small.size() <= weft::wire::kFailureBytesMin);
 }
@@ -120,9 +132,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                                     reinterpret_cast<const std::byte*>(data + size));
   const std::span<const std::byte> bytes{copy};
   switch (data[0] % 5) {
-    case 0: try_values({Encoding::values, bytes, {}}); break;
-    case 1: try_failure(bytes); break;
-    case 2: try_control(bytes); break;
+    case 0:
+      try_values({Encoding::values, bytes, {}});
+      break;
+    case 1:
+      try_failure(bytes);
+      break;
+    case 2:
+      try_control(bytes);
+      break;
     case 3:
       try_unpack<std::int32_t, bool, Point>({Encoding::bytes, bytes, {}});
       break;

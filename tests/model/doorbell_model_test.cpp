@@ -42,7 +42,7 @@ struct DoorbellPlan {
   std::array<std::uint32_t, 3> messages;  ///< of each ringer
 
   bool looks_first = false;  ///< before it arms; what it finds then changes nothing but the order
-  bool idles = false;       ///< it goes through an epoch in which it does not sleep at all
+  bool idles = false;        ///< it goes through an epoch in which it does not sleep at all
 };
 
 // One sleeper, urgent, and one to three ringers with a Ringer each.
@@ -249,7 +249,8 @@ std::vector<Case> small_cases() {
   return {
       make_case<DoorbellScenario>("doorbell: one ringer, one message", DoorbellPlan{1, {1}, true}),
       make_case<DoorbellScenario>("doorbell: one ringer, three messages", DoorbellPlan{1, {3}, true}),
-      make_case<DoorbellScenario>("doorbell: an epoch without sleep, two messages", DoorbellPlan{1, {2}, true, true}),
+      make_case<DoorbellScenario>("doorbell: an epoch without sleep, two messages",
+                                  DoorbellPlan{1, {2}, true, true}),
       make_case<DoorbellScenario>("doorbell: two ringers, a message each", DoorbellPlan{2, {1, 1}, true}),
       make_case<DoorbellScenario>("doorbell: two ringers, three messages", DoorbellPlan{2, {2, 1}}),
       make_case<ParkingScenario>("doorbell: a reader that parks at a ring", 3U),
@@ -261,8 +262,15 @@ std::vector<Case> small_cases() {
 
 TEST(DoorbellModel, no_wake_up_is_lost_and_no_epoch_rung_twice) {
   std::vector<Case> cases = small_cases();
-  cases.push_back(make_case<DoorbellScenario>("doorbell: three ringers, a message each", DoorbellPlan{3, {1, 1, 1}}));
+  cases.push_back(
+      make_case<DoorbellScenario>("doorbell: three ringers, a message each", DoorbellPlan{3, {1, 1, 1}}));
   expect_all_hold(cases);
+}
+
+// A minute of processor time; run it when the doorbell changes: --gtest_also_run_disabled_tests.
+TEST(DoorbellModel, DISABLED_no_wake_up_is_lost_with_two_messages_of_each_of_two_ringers) {
+  expect_all_hold(
+      {make_case<DoorbellScenario>("doorbell: two ringers, two messages each", DoorbellPlan{2, {2, 2}})});
 }
 
 TEST(DoorbellModel, each_of_its_fences_and_stores_is_needed) {

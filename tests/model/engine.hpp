@@ -45,7 +45,7 @@ struct Report {
   std::uint64_t executions = 0;
   std::uint64_t states = 0;
   std::uint64_t steps = 0;
-  double seconds = 0;  ///< of processor time
+  double seconds = 0;      ///< of processor time
   std::set<Place> places;  ///< operations met in the shipped sources (below src/)
   [[nodiscard]] bool holds() const noexcept { return failure.empty(); }
   [[nodiscard]] std::string summary() const;

@@ -32,10 +32,11 @@ constexpr std::size_t kStepsMax = 20'000;
 }  // namespace
 
 Explorer::Explorer(const std::string& name, std::size_t bytes, const Make& make, const Options& options)
-    : options_{options}, make_{make}, memory_block_{::operator new(bytes, std::align_val_t{64})} {
+    : options_{options}, make_{make}, memory_block_{::operator new (bytes, std::align_val_t{64})} {
   report_.name = name;
   stack_bytes_ = kStackBytes * kThreadsMax;
-  void* const stacks = ::mmap(nullptr, stack_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const stacks =
+      ::mmap(nullptr, stack_bytes_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (stacks == MAP_FAILED) std::abort();
   stacks_ = static_cast<std::byte*>(stacks);
   active = this;
@@ -44,7 +45,7 @@ Explorer::Explorer(const std::string& name, std::size_t bytes, const Make& make,
 Explorer::~Explorer() {
   active = nullptr;
   ::munmap(stacks_, stack_bytes_);
-  ::operator delete(memory_block_, std::align_val_t{64});
+  ::operator delete (memory_block_, std::align_val_t{64});
 }
 
 Report Explorer::run() {
@@ -81,7 +82,8 @@ void Explorer::begin_execution() {
 #if defined(WEFT_MODEL_ASAN)
     ASAN_UNPOISON_MEMORY_REGION(stack, kStackBytes);
 #endif
-    thread.context = boost::context::detail::make_fcontext(stack + kStackBytes, kStackBytes, &Explorer::enter);
+    thread.context =
+        boost::context::detail::make_fcontext(stack + kStackBytes, kStackBytes, &Explorer::enter);
   }
   // Up to its first operation a thread touches nothing that is shared.
   for (unsigned index = 0; index < count && !failed_; ++index) resume(index);
@@ -176,8 +178,9 @@ bool Explorer::enabled(const Thread& thread) const {
 }
 
 std::string Explorer::who_waits() const {
-  static constexpr const char* kWaits[] = {"runs",           "polls",       "sleeps at a bell", "sleeps in a futex",
-                                           "waits for interrupts", "waits for an end", "is done"};
+  static constexpr const char* kWaits[] = {
+      "runs",   "polls", "sleeps at a bell", "sleeps in a futex", "waits for interrupts", "waits for an end",
+      "is done"};
   std::string text;
   for (unsigned index = 0; index < threads_.size(); ++index) {
     text += (index == 0 ? "thread " : ", thread ") + std::to_string(index) + " " +
@@ -199,14 +202,16 @@ std::uint64_t Explorer::state_key() const {
 // Where a checkpoint has replaced a thread's history, what the memory is has to be said as well.
 std::uint64_t Explorer::memory_key() const {
   std::array<bool, kThreadsMax> alive{};
-  for (unsigned index = 0; index < threads_.size(); ++index) alive[index] = threads_[index].next != Next::nothing;
+  for (unsigned index = 0; index < threads_.size(); ++index)
+    alive[index] = threads_[index].next != Next::nothing;
   std::uint64_t key = memory_.hash_of_all(alive.data(), static_cast<unsigned>(threads_.size()));
   for (const Thread& thread : threads_) {
     for (const auto& [word, stamp] : thread.looked) key = mix(mix(key, word), stamp);
   }
   for (const BellState& bell : bells_) {
     // Summed: bells are in the order in which they were first used.
-    key += mix(mix(reinterpret_cast<std::uintptr_t>(bell.address), bell.count), memory_.hash_of_view(bell.view, View{}));
+    key += mix(mix(reinterpret_cast<std::uintptr_t>(bell.address), bell.count),
+               memory_.hash_of_view(bell.view, View{}));
   }
   return key;
 }

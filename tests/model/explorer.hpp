@@ -21,14 +21,14 @@ struct Thread {
   boost::context::detail::fcontext_t context = nullptr;
   void* fake_stack = nullptr;  // AddressSanitizer's
   Next next = Next::nothing;
-  unsigned object = 0;         ///< of what it waits for: a bell, a word, a thread
-  bool timed = false;          ///< a futex sleep that may end by itself
-  bool woken = false;          ///< from a futex
-  bool fence_due = false;      ///< an interrupt by process_wide_fence() is on its way
+  unsigned object = 0;     ///< of what it waits for: a bell, a word, a thread
+  bool timed = false;      ///< a futex sleep that may end by itself
+  bool woken = false;      ///< from a futex
+  bool fence_due = false;  ///< an interrupt by process_wide_fence() is on its way
   bool mortal = false;
   bool dead = false;
   bool polling = false;
-  std::uint64_t history = 0;   ///< hash of all that it has done and seen, which determines where it stands
+  std::uint64_t history = 0;  ///< hash of all that it has done and seen, which determines where it stands
   std::vector<std::pair<unsigned, Stamp>> looked;  ///< loads of this round of a polling loop
 };
 
@@ -56,8 +56,8 @@ class Explorer {
 
   std::uint64_t load(const void* address, unsigned bytes, std::memory_order order, Site site);
   void store(void* address, unsigned bytes, std::uint64_t value, std::memory_order order, Site site);
-  std::uint64_t change(void* address, unsigned bytes, Change how, std::uint64_t operand, std::memory_order order,
-                       Site site);
+  std::uint64_t change(void* address, unsigned bytes, Change how, std::uint64_t operand,
+                       std::memory_order order, Site site);
   void fence(Site site);
   std::uint32_t plain_load(const void* address, Site site);
   void plain_store(void* address, std::uint32_t value, Site site);

@@ -204,7 +204,8 @@ TEST(Litmus, stores_of_two_threads_to_two_words_may_be_ordered_either_way_each) 
 }
 
 TEST(Litmus, exchanges_are_each_seen_by_one) {
-  EXPECT_EQ(outcomes_of(3, [](unsigned thread, Words& words, Seen& seen) { seen[thread] = words[0].fetch_add(1, relaxed); }),
+  EXPECT_EQ(outcomes_of(3, [](unsigned thread, Words& words,
+                              Seen& seen) { seen[thread] = words[0].fetch_add(1, relaxed); }),
             (Set{"0120", "0210", "1020", "1200", "2010", "2100"}));
 }
 
@@ -290,7 +291,8 @@ TEST(Checker, finds_a_lost_wake_up) {
 TEST(Checker, finds_the_failing_one_of_many_executions_and_shows_it) {
   const Report report = explore<Small>("small", Options{}, Small::Run{[](Small& small, unsigned thread) {
                                          if (thread == 0) {
-                                           for (std::uint32_t i = 1; i <= 5; ++i) small.flag.store(i, relaxed);
+                                           for (std::uint32_t i = 1; i <= 5; ++i)
+                                             small.flag.store(i, relaxed);
                                          } else {
                                            require(small.flag.load(relaxed) != 4, "four");
                                          }

@@ -30,12 +30,14 @@ std::uint64_t mix(std::uint64_t hash, std::uint64_t value) noexcept {
 }
 
 void View::join_stamps(const View& other) noexcept {
-  for (unsigned i = 0; i < kWordsMax; ++i) stamps[i] = other.stamps[i] > stamps[i] ? other.stamps[i] : stamps[i];
+  for (unsigned i = 0; i < kWordsMax; ++i)
+    stamps[i] = other.stamps[i] > stamps[i] ? other.stamps[i] : stamps[i];
 }
 
 void View::join(const View& other) noexcept {
   join_stamps(other);
-  for (unsigned i = 0; i < kThreadsMax; ++i) clocks[i] = other.clocks[i] > clocks[i] ? other.clocks[i] : clocks[i];
+  for (unsigned i = 0; i < kThreadsMax; ++i)
+    clocks[i] = other.clocks[i] > clocks[i] ? other.clocks[i] : clocks[i];
 }
 
 void Memory::reset() noexcept {
@@ -87,7 +89,8 @@ void Memory::followable(unsigned thread, unsigned word, std::vector<std::uint32_
   }
 }
 
-std::uint64_t Memory::read(unsigned thread, unsigned word, std::uint32_t message, std::memory_order order) noexcept {
+std::uint64_t Memory::read(unsigned thread, unsigned word, std::uint32_t message,
+                           std::memory_order order) noexcept {
   Knowledge& own = threads_[thread];
   const Message& from = words_[word].messages[message];
   raise(thread, word, from.stamp);
@@ -96,8 +99,8 @@ std::uint64_t Memory::read(unsigned thread, unsigned word, std::uint32_t message
   return from.value;
 }
 
-void Memory::write(unsigned thread, unsigned word, std::uint32_t after, std::uint64_t value, std::memory_order order,
-                   bool chained, bool plain) {
+void Memory::write(unsigned thread, unsigned word, std::uint32_t after, std::uint64_t value,
+                   std::memory_order order, bool chained, bool plain) {
   std::vector<Message>& messages = words_[word].messages;
   const bool last = after + 1 == messages.size();
   const unsigned below = messages[after].stamp;
@@ -192,7 +195,8 @@ void Memory::raise(unsigned thread, unsigned word, Stamp stamp) noexcept {
 bool Memory::race_free(unsigned thread, unsigned word, bool writes, bool plain) const noexcept {
   const Word& accessed = words_[word];
   for (const Message& message : accessed.messages) {
-    if ((plain || message.plain) && !message.initial && !knows(thread, message.writer, message.clock)) return false;
+    if ((plain || message.plain) && !message.initial && !knows(thread, message.writer, message.clock))
+      return false;
   }
   if (!writes) return true;
   for (unsigned other = 0; other < kThreadsMax; ++other) {

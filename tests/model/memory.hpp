@@ -38,9 +38,10 @@ struct Message {
   std::uint16_t clock = 0;  ///< the writer's step
   std::uint8_t writer = 0;
   bool initial = false;
-  bool chained = false;  ///< written by a read-modify-write that read the value just before it: nothing comes between
-  bool plain = false;    ///< written by a store that is not atomic
-  View view;             ///< what who acquires it comes to know
+  bool chained =
+      false;  ///< written by a read-modify-write that read the value just before it: nothing comes between
+  bool plain = false;  ///< written by a store that is not atomic
+  View view;           ///< what who acquires it comes to know
 };
 
 struct Word {
@@ -76,8 +77,8 @@ class Memory {
 
   std::uint64_t read(unsigned thread, unsigned word, std::uint32_t message, std::memory_order order) noexcept;
   /// Adds a value after message `after`. A `chained` one read that message (its release sequence goes on).
-  void write(unsigned thread, unsigned word, std::uint32_t after, std::uint64_t value, std::memory_order order,
-             bool chained, bool plain);
+  void write(unsigned thread, unsigned word, std::uint32_t after, std::uint64_t value,
+             std::memory_order order, bool chained, bool plain);
   void fence(unsigned thread) noexcept;
   void join(unsigned thread, const View& view) noexcept;
   /// Of all that can still have an influence, where `alive` says which of the `count` threads will go on; happens-before

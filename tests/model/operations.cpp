@@ -13,7 +13,19 @@ namespace weft::model {
 namespace {
 
 // Labels of the history: which operation it was.
-enum Label : std::uint64_t { kLoad = 1, kStore, kChange, kFence, kPlainLoad, kPlainStore, kPoll, kRing, kWait, kFutex, kCheckpoint };
+enum Label : std::uint64_t {
+  kLoad = 1,
+  kStore,
+  kChange,
+  kFence,
+  kPlainLoad,
+  kPlainStore,
+  kPoll,
+  kRing,
+  kWait,
+  kFutex,
+  kCheckpoint
+};
 
 const char* from_src(const char* file) noexcept {
   const char* const found = std::strstr(file, "src/");
@@ -42,7 +54,8 @@ bool Explorer::mutated(Site site, Role role) {
                    static_cast<unsigned>(role);
   if (noted_.insert(key).second) report_.places.insert({file, site.line, role});
   const Place* const mutation = options_.mutation;
-  return mutation != nullptr && mutation->line == site.line && mutation->role == role && mutation->file == file;
+  return mutation != nullptr && mutation->line == site.line && mutation->role == role &&
+         mutation->file == file;
 }
 
 std::memory_order Explorer::weaken(std::memory_order order, Site site) {
@@ -65,7 +78,9 @@ void Explorer::check_race(unsigned word, bool writes, bool plain, Site site) {
     record(writes ? "races by writing" : "races by reading", static_cast<int>(word), 0, 0, site);
     fail("a data race on " + word_name(word));
   }
-  if (!writes) (plain ? accessed.plain_reads : accessed.atomic_reads)[thread] = memory_.of(thread).current.clocks[thread];
+  if (!writes)
+    (plain ? accessed.plain_reads : accessed.atomic_reads)[thread] =
+        memory_.of(thread).current.clocks[thread];
 }
 
 std::uint64_t Explorer::load(const void* address, unsigned bytes, std::memory_order order, Site site) {
@@ -82,8 +97,8 @@ std::uint64_t Explorer::load(const void* address, unsigned bytes, std::memory_or
   const Stamp stamp = memory_.word(index).messages[message].stamp;
   if (self().polling) self().looked.emplace_back(index, stamp);
   remember_read(kLoad, index, stamp, value);
-  record(order == std::memory_order_acquire ? "loads (acquire)" : "loads (relaxed)", static_cast<int>(index), value,
-         count - 1 - message, site);
+  record(order == std::memory_order_acquire ? "loads (acquire)" : "loads (relaxed)", static_cast<int>(index),
+         value, count - 1 - message, site);
   return value;
 }
 
@@ -98,12 +113,12 @@ void Explorer::store(void* address, unsigned bytes, std::uint64_t value, std::me
   const std::uint32_t after = candidates_[candidates_.size() - 1 - choose(candidates_.size())];
   memory_.write(thread, index, after, value, order, false, false);
   remember_read(kStore, index, memory_.of(thread).current.stamps[index], 0);
-  record(order == std::memory_order_release ? "stores (release)" : "stores (relaxed)", static_cast<int>(index), value, 0,
-         site);
+  record(order == std::memory_order_release ? "stores (release)" : "stores (relaxed)",
+         static_cast<int>(index), value, 0, site);
 }
 
-std::uint64_t Explorer::change(void* address, unsigned bytes, Change how, std::uint64_t operand, std::memory_order order,
-                               Site site) {
+std::uint64_t Explorer::change(void* address, unsigned bytes, Change how, std::uint64_t operand,
+                               std::memory_order order, Site site) {
   order = weaken(order, site);
   before(Next::step);
   const auto thread = static_cast<unsigned>(current_);
@@ -152,7 +167,8 @@ void Explorer::plain_store(void* address, std::uint32_t value, Site site) {
 }
 
 // Which value of a word it was makes the execution, but the thread has seen no more of it than the value.
-void Explorer::remember_read(std::uint64_t what, std::uint64_t object, std::uint64_t which, std::uint64_t value) {
+void Explorer::remember_read(std::uint64_t what, std::uint64_t object, std::uint64_t which,
+                             std::uint64_t value) {
   if (scenario_->checkpoints()) {
     remember(what, value, 0);
   } else {
@@ -238,7 +254,9 @@ bool Explorer::futex_wait(const void* address, std::uint32_t expected, bool time
   self().woken = false;
   before(Next::futex, index);
   const bool woken = self().woken;
-  if (!woken) memory_.raise(thread, index, static_cast<Stamp>(stamp + 1));  // a timeout: a poll, of which only news count
+  if (!woken)
+    memory_.raise(thread, index,
+                  static_cast<Stamp>(stamp + 1));  // a timeout: a poll, of which only news count
   self().woken = false;
   remember(kFutex, woken ? 1 : 2, 0);
   record(woken ? "is woken from the futex" : "wakes at the timeout", -1, 0, 0, site);
@@ -304,11 +322,13 @@ std::string Explorer::format_trace() const {
   std::string text;
   for (const Event& event : trace_) {
     text += "  thread " + std::to_string(event.thread) + " " + event.what;
-    if (event.word >= 0) text += " " + word_name(static_cast<unsigned>(event.word)) + " = " + std::to_string(event.value);
+    if (event.word >= 0)
+      text += " " + word_name(static_cast<unsigned>(event.word)) + " = " + std::to_string(event.value);
     if (event.behind != 0) text += " (" + std::to_string(event.behind) + " behind)";
     if (event.site.line != 0) {
       const char* const file = std::strrchr(event.site.file, '/');
-      text += std::string{"   "} + (file != nullptr ? file + 1 : event.site.file) + ":" + std::to_string(event.site.line);
+      text += std::string{"   "} + (file != nullptr ? file + 1 : event.site.file) + ":" +
+              std::to_string(event.site.line);
     }
     text += "\n";
   }
@@ -322,11 +342,12 @@ bool running() noexcept { return Explorer::active != nullptr && Explorer::active
 std::uint64_t atomic_load(const void* word, unsigned bytes, std::memory_order order, Site site) noexcept {
   return Explorer::active->load(word, bytes, order, site);
 }
-void atomic_store(void* word, unsigned bytes, std::uint64_t value, std::memory_order order, Site site) noexcept {
+void atomic_store(void* word, unsigned bytes, std::uint64_t value, std::memory_order order,
+                  Site site) noexcept {
   Explorer::active->store(word, bytes, value, order, site);
 }
-std::uint64_t atomic_change(void* word, unsigned bytes, Change change, std::uint64_t operand, std::memory_order order,
-                            Site site) noexcept {
+std::uint64_t atomic_change(void* word, unsigned bytes, Change change, std::uint64_t operand,
+                            std::memory_order order, Site site) noexcept {
   return Explorer::active->change(word, bytes, change, operand, order, site);
 }
 void fence(Site site) noexcept { Explorer::active->fence(site); }

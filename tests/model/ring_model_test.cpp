@@ -24,7 +24,9 @@ struct RingPlan {
 
 class RingScenario final : public Scenario {
  public:
-  explicit RingScenario(const RingPlan& plan) : plan_{plan} { ring_.play(plan.past, plan.read, plan.published); }
+  explicit RingScenario(const RingPlan& plan) : plan_{plan} {
+    ring_.play(plan.past, plan.read, plan.published);
+  }
   [[nodiscard]] unsigned thread_count() const override { return 2; }
 
   void run(unsigned thread) override {
@@ -64,7 +66,9 @@ class RingScenario final : public Scenario {
 // The writer dies before any of its operations: the reader finds the frames committed so far, and not one more.
 class DyingWriterScenario final : public Scenario {
  public:
-  explicit DyingWriterScenario(const RingPlan& plan) : plan_{plan} { ring_.play(plan.past, plan.read, plan.published); }
+  explicit DyingWriterScenario(const RingPlan& plan) : plan_{plan} {
+    ring_.play(plan.past, plan.read, plan.published);
+  }
   [[nodiscard]] unsigned thread_count() const override { return 2; }
   [[nodiscard]] bool mortal(unsigned thread) const override { return thread == 0; }
 
@@ -102,7 +106,8 @@ std::vector<Case> ring_cases() {
       make_case<RingScenario>("ring: three frames through a fresh ring", RingPlan{{}, 0, false, {1, 2, 1}}),
       make_case<RingScenario>("ring: over lines that held other frames",
                               RingPlan{{2, 2, 2, 2, 2, 2, 2, 2}, 8, true, {1, 1, 2}}),
-      make_case<RingScenario>("ring: padding at the end", RingPlan{{2, 2, 2, 2, 2, 2, 1}, 7, true, {2, 2, 1}}),
+      make_case<RingScenario>("ring: padding at the end",
+                              RingPlan{{2, 2, 2, 2, 2, 2, 1}, 7, true, {2, 2, 1}}),
       make_case<RingScenario>("ring: padding, and the room is not known",
                               RingPlan{{2, 2, 2, 2, 2, 2, 1, 2}, 8, false, {2, 1, 2}}),
       make_case<RingScenario>("ring: full, lines are used again while they are read",
@@ -119,12 +124,11 @@ TEST(RingModel, every_frame_arrives_once_whole_and_in_order) { expect_all_hold(r
 TEST(RingModel, the_checkers_reductions_hide_nothing_here) {
   Options options;
   options.reduced = false;
-  const std::vector<Case> cases = ring_cases();
-  for (const std::size_t index : {0U, 3U}) {
-    const Report report = cases[index].explore(options);
-    std::printf("%s\n", report.summary().c_str());
-    EXPECT_TRUE(report.holds()) << report.failure << "\n" << report.trace;
-  }
+  const Case two_frames = make_case<RingScenario>("ring: two frames, without reductions",
+                                                  RingPlan{{2, 2, 2, 2, 2, 2, 2, 1}, 8, true, {1, 1}});
+  const Report report = two_frames.explore(options);
+  std::printf("%s\n", report.summary().c_str());
+  EXPECT_TRUE(report.holds()) << report.failure << "\n" << report.trace;
 }
 
 TEST(RingModel, each_of_its_orderings_and_stores_is_needed) {

@@ -19,12 +19,13 @@ using base::relaxed;
 constexpr std::size_t kFramesMax = 4;
 
 struct TakeBackPlan {
-  Frames past;                               ///< all read before the threads start
-  Frames early;                              ///< committed before the threads start, and not read
-  Frames frames;                             ///< sent by the parent's thread
-  std::array<std::int32_t, kFramesMax> take; ///< frames (early ones first) that the parent takes back, then -1
-  bool in_one = false;                       ///< with one fence for all of them
-  bool mortal = false;                       ///< the worker may die
+  Frames past;    ///< all read before the threads start
+  Frames early;   ///< committed before the threads start, and not read
+  Frames frames;  ///< sent by the parent's thread
+  std::array<std::int32_t, kFramesMax>
+      take;             ///< frames (early ones first) that the parent takes back, then -1
+  bool in_one = false;  ///< with one fence for all of them
+  bool mortal = false;  ///< the worker may die
 };
 
 enum class Fate : std::uint8_t { none, ran, returned };
@@ -54,9 +55,11 @@ class TakeBackScenario final : public Scenario {
   void end() override {
     for (std::size_t i = 0; i < total_; ++i) {
       if (taken_[i]) require(fates_[i] != Fate::ran, "a frame was taken back and ran");
-      if (!taken_[i] && !plan_.mortal) require(fates_[i] != Fate::none, "a frame neither ran nor was given back");
+      if (!taken_[i] && !plan_.mortal)
+        require(fates_[i] != Fate::none, "a frame neither ran nor was given back");
       if (fates_[i] == Fate::returned) require(withdrawn_[i], "a frame was given back that nobody wanted");
-      if (plan_.mortal) require(taken_[i] || fates_[i] != Fate::none || lost_[i], "every frame is accounted for");
+      if (plan_.mortal)
+        require(taken_[i] || fates_[i] != Fate::none || lost_[i], "every frame is accounted for");
     }
   }
 
@@ -145,17 +148,25 @@ std::vector<Case> take_back_cases() {
       make_case<TakeBackScenario>("take-back: the only frame, waiting", Plan{{}, {1}, {}, {0, -1}}),
       make_case<TakeBackScenario>("take-back: the only frame, sent just now", Plan{{}, {}, {1}, {0, -1}}),
       make_case<TakeBackScenario>("take-back: the last of three", Plan{{}, {1, 2}, {1}, {2, -1}}),
-      make_case<TakeBackScenario>("take-back: the later two of three, one by one", Plan{{}, {1, 1, 1}, {}, {2, 1, -1}}),
-      make_case<TakeBackScenario>("take-back: all of three, with one fence", Plan{{}, {1, 2}, {1}, {0, 1, 2, -1}, true}),
+      make_case<TakeBackScenario>("take-back: the later two of three, one by one",
+                                  Plan{{}, {1, 1, 1}, {}, {2, 1, -1}}),
+      make_case<TakeBackScenario>("take-back: all of three, with one fence",
+                                  Plan{{}, {1, 2}, {1}, {0, 1, 2, -1}, true}),
       make_case<TakeBackScenario>("take-back: a frame behind padding", Plan{kToPadding, {1}, {2}, {1, -1}}),
-      make_case<TakeBackScenario>("take-back: behind padding, and the one after", Plan{kToPadding, {}, {2, 1}, {1, 0, -1}}),
-      make_case<TakeBackScenario>("take-back: over old frames", Plan{{2, 2, 2, 2, 2, 2, 2, 2}, {1}, {1}, {1, 0, -1}}),
-      make_case<TakeBackScenario>("take-back: the worker dies anywhere", Plan{{}, {1, 1}, {1}, {2, 1, -1}, false, true}),
-      make_case<TakeBackScenario>("take-back: it dies, nothing was asked for", Plan{{}, {1, 1, 1}, {}, {-1}, false, true}),
+      make_case<TakeBackScenario>("take-back: behind padding, and the one after",
+                                  Plan{kToPadding, {}, {2, 1}, {1, 0, -1}}),
+      make_case<TakeBackScenario>("take-back: over old frames",
+                                  Plan{{2, 2, 2, 2, 2, 2, 2, 2}, {1}, {1}, {1, 0, -1}}),
+      make_case<TakeBackScenario>("take-back: the worker dies anywhere",
+                                  Plan{{}, {1, 1}, {1}, {2, 1, -1}, false, true}),
+      make_case<TakeBackScenario>("take-back: it dies, nothing was asked for",
+                                  Plan{{}, {1, 1, 1}, {}, {-1}, false, true}),
   };
 }
 
-TEST(TakeBackModel, a_frame_is_taken_back_or_answered_and_never_both_nor_neither) { expect_all_hold(take_back_cases()); }
+TEST(TakeBackModel, a_frame_is_taken_back_or_answered_and_never_both_nor_neither) {
+  expect_all_hold(take_back_cases());
+}
 
 TEST(TakeBackModel, each_of_its_fences_and_stores_is_needed) {
   expect_each_mutation_is_found(take_back_cases(), {"src/ring/take_back.hpp"}, 4);

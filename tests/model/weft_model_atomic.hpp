@@ -22,10 +22,11 @@ struct Site {
 bool running() noexcept;
 
 std::uint64_t atomic_load(const void* word, unsigned bytes, std::memory_order order, Site site) noexcept;
-void atomic_store(void* word, unsigned bytes, std::uint64_t value, std::memory_order order, Site site) noexcept;
+void atomic_store(void* word, unsigned bytes, std::uint64_t value, std::memory_order order,
+                  Site site) noexcept;
 using Change = std::uint64_t (*)(std::uint64_t old, std::uint64_t operand);
-std::uint64_t atomic_change(void* word, unsigned bytes, Change change, std::uint64_t operand, std::memory_order order,
-                            Site site) noexcept;
+std::uint64_t atomic_change(void* word, unsigned bytes, Change change, std::uint64_t operand,
+                            std::memory_order order, Site site) noexcept;
 void fence(Site site) noexcept;
 
 }  // namespace weft::model
@@ -42,7 +43,8 @@ class Atomic {
   static constexpr bool is_always_lock_free = true;
 
   constexpr Atomic() noexcept = default;
-  constexpr Atomic(T value) noexcept : value_{value} {}  // NOLINT(google-explicit-constructor): as std::atomic
+  constexpr Atomic(T value) noexcept
+      : value_{value} {}  // NOLINT(google-explicit-constructor): as std::atomic
   Atomic(const Atomic&) = delete;
   Atomic& operator=(const Atomic&) = delete;
 
@@ -61,12 +63,14 @@ class Atomic {
     return change([](std::uint64_t, std::uint64_t operand) { return operand; }, value, order, {file, line});
   }
   T fetch_add(T value, Order order, WEFT_MODEL_CALLER) noexcept {
-    return change([](std::uint64_t old, std::uint64_t operand) { return std::uint64_t{T(T(old) + T(operand))}; }, value,
-                  order, {file, line});
+    return change(
+        [](std::uint64_t old, std::uint64_t operand) { return std::uint64_t{T(T(old) + T(operand))}; }, value,
+        order, {file, line});
   }
   T fetch_sub(T value, Order order, WEFT_MODEL_CALLER) noexcept {
-    return change([](std::uint64_t old, std::uint64_t operand) { return std::uint64_t{T(T(old) - T(operand))}; }, value,
-                  order, {file, line});
+    return change(
+        [](std::uint64_t old, std::uint64_t operand) { return std::uint64_t{T(T(old) - T(operand))}; }, value,
+        order, {file, line});
   }
 
  private:

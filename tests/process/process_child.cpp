@@ -197,8 +197,8 @@ void expect_word(int socket) {
   if (!word || word->state != Received::State::message) ::_exit(105);
 }
 
-/// Starts a worker, from a thread that ends at once if asked to, hands its pidfd up once the worker has answered, and
-/// waits to be killed.
+/// Starts a worker, from a thread that ends at once if asked to, hands its pidfd up once the worker has
+/// answered, and waits to be killed.
 void be_a_parent(bool from_passing_thread) {
   auto pair = socket_pair();
   Child worker;

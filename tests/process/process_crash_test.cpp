@@ -98,11 +98,23 @@ TEST(BlackBox, records_the_overflow_of_a_threads_stack_that_has_an_alternate_one
   EXPECT_EQ(find_frame(symbolize(ending.record), "recurse_without_end"), 0U);
 }
 
+#if defined(__SANITIZE_THREAD__)
+#define WEFT_TEST_UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define WEFT_TEST_UNDER_TSAN 1
+#endif
+#endif
+
 #if defined(__x86_64__)
 TEST(BlackBox, keeps_what_it_has_when_the_stack_cannot_be_unwound) {
   // The unwinder crashes: with another signal, which must not be taken for the one that it began with.
   const Ending ending = run("break_the_stack");
+  EXPECT_TRUE(ending.status.signalled);
+#if !defined( \
+    WEFT_TEST_UNDER_TSAN)  // which calls handlers with all signals blocked, so the second one kills at once
   EXPECT_EQ(describe(ending.status), "killed by SIGILL (Illegal instruction)");
+#endif
   EXPECT_TRUE(ending.record.crashed);
   EXPECT_EQ(ending.record.signal, SIGILL);
   EXPECT_EQ(ending.record.frames.size(), 1U);

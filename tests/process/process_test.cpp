@@ -193,7 +193,8 @@ TEST(Spawn, hands_descriptors_on_though_sources_and_targets_cross) {
   const UniqueFd zero{::open("/dev/zero", O_RDONLY | O_CLOEXEC)};
   const UniqueFd full{::open("/dev/full", O_RDONLY | O_CLOEXEC)};
   SpawnOptions options = role("report_descriptors");
-  // Each source is the target of another pair, and one is its own; the targets begin above the answer's socket.
+  // Each source is the target of another pair, and one is its own; the targets begin above the answer's
+  // socket.
   const int base = 20;
   const UniqueFd a{::fcntl(null.get(), F_DUPFD_CLOEXEC, base)};
   const UniqueFd b{::fcntl(zero.get(), F_DUPFD_CLOEXEC, base + 1)};
@@ -243,7 +244,8 @@ TEST(Spawn, names_the_limit_of_processes_when_it_is_reached) {
 }
 
 TEST(Spawn, names_the_limit_of_descriptors_and_leaves_no_process_when_it_is_reached) {
-  // 0, 1, 2 and the socket are open; the one number that is left goes to the descriptor of the child, or to none.
+  // 0, 1, 2 and the socket are open; the one number that is left goes to the descriptor of the child, or to
+  // none.
   auto pair = socket_pair();
   SpawnOptions options = role("spawn_beyond_nofile");
   const UniqueFd null{::open("/dev/null", O_RDONLY | O_CLOEXEC)};

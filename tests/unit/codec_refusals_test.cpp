@@ -1,7 +1,6 @@
 // What the codec does not take: payloads that it did not make, and values that cannot travel.
 
 #include <gtest/gtest.h>
-#include <weft/codec.hpp>
 
 #include <cstring>
 #include <functional>
@@ -13,6 +12,7 @@
 #include <system_error>
 #include <variant>
 #include <vector>
+#include <weft/codec.hpp>
 
 namespace {
 
@@ -105,41 +105,55 @@ struct weft::Codec<Thrower> {
 
 namespace {
 
-static_assert(Encodable<int> && Encodable<std::string> && Encodable<Chained> && Encodable<std::map<int, Chained>>);
+static_assert(Encodable<int> && Encodable<std::string> && Encodable<Chained> &&
+              Encodable<std::map<int, Chained>>);
 static_assert(Encodable<weft::Buffer> && Encodable<std::monostate> && Encodable<Flagged>);
 static_assert(!Encodable<int*> && !Encodable<int&> && !Encodable<void> && !Encodable<std::nullptr_t>);
 static_assert(!Encodable<void (*)()> && !Encodable<int Flagged::*>);
-static_assert(!Encodable<std::string_view> && !Encodable<const char*> && !Encodable<std::span<const std::byte>>);
+static_assert(!Encodable<std::string_view> && !Encodable<const char*> &&
+              !Encodable<std::span<const std::byte>>);
 static_assert(!Encodable<std::vector<std::string_view>> && !Encodable<std::span<int>>);
-static_assert(!Encodable<std::unique_ptr<int>> && !Encodable<std::shared_ptr<int>> && !Encodable<std::vector<int*>>);
-static_assert(!Encodable<std::reference_wrapper<int>> && !Encodable<std::error_code> && !Encodable<std::vector<int>::iterator>);
-static_assert(!Encodable<WithPointer> && !Encodable<WithBase> && !Encodable<Opaque> && !Encodable<std::optional<WithPointer>>);
+static_assert(!Encodable<std::unique_ptr<int>> && !Encodable<std::shared_ptr<int>> &&
+              !Encodable<std::vector<int*>>);
+static_assert(!Encodable<std::reference_wrapper<int>> && !Encodable<std::error_code> &&
+              !Encodable<std::vector<int>::iterator>);
+static_assert(!Encodable<WithPointer> && !Encodable<WithBase> && !Encodable<Opaque> &&
+              !Encodable<std::optional<WithPointer>>);
 static_assert(!Encodable<std::function<void()>> && !Encodable<std::variant<int, std::unique_ptr<int>>>);
 
 TEST(CodecRefusals, name_what_was_expected_and_what_was_found) {
   EXPECT_EQ((refusal_of<int>(std::string{"text"})), "weft: expected bytes, found text");
   EXPECT_EQ((refusal_of<int>(1L)), "weft: expected 4 bytes, found 8");
-  EXPECT_EQ((refusal_of<int, std::string>(std::string{"a"}, std::string{"b"})), "weft: expected an integer, found a text");
-  EXPECT_EQ((refusal_of<std::string, std::string>(std::string{"a"}, 1)), "weft: expected a text, found an integer");
+  EXPECT_EQ((refusal_of<int, std::string>(std::string{"a"}, std::string{"b"})),
+            "weft: expected an integer, found a text");
+  EXPECT_EQ((refusal_of<std::string, std::string>(std::string{"a"}, 1)),
+            "weft: expected a text, found an integer");
   EXPECT_EQ((refusal_of<std::string, int>(std::string{"a"}, 1, 2)), "weft: expected 2 values, found 3");
   EXPECT_EQ((refusal_of<std::vector<double>>(std::string{"seven.."})),
             "weft: expected elements of 8 bytes, found 7 bytes in all");
-  EXPECT_EQ((refusal<>({Encoding::nothing, std::as_bytes(std::span{"x"}), {}})), "weft: expected 0 bytes, found 2");
-  EXPECT_EQ((refusal<weft::Buffer>({Encoding::buffer, {}, {}})), "weft: expected one buffer, found none or several");
-  EXPECT_EQ((refusal<int>({static_cast<Encoding>(77), {}, {}})), "weft: expected bytes, found an unknown encoding");
+  EXPECT_EQ((refusal<>({Encoding::nothing, std::as_bytes(std::span{"x"}), {}})),
+            "weft: expected 0 bytes, found 2");
+  EXPECT_EQ((refusal<weft::Buffer>({Encoding::buffer, {}, {}})),
+            "weft: expected one buffer, found none or several");
+  EXPECT_EQ((refusal<int>({static_cast<Encoding>(77), {}, {}})),
+            "weft: expected bytes, found an unknown encoding");
 }
 
 TEST(CodecRefusals, numbers_that_do_not_fit) {
   const std::string text;
-  EXPECT_EQ((refusal_of<std::string, std::int8_t>(text, 128)), "weft: the number 128 does not fit into 1 bytes");
-  EXPECT_EQ((refusal_of<std::string, std::int8_t>(text, -129)), "weft: the number -129 does not fit into 1 bytes");
-  EXPECT_EQ((refusal_of<std::string, std::uint16_t>(text, 65536U)), "weft: the number 65536 does not fit into 2 bytes");
+  EXPECT_EQ((refusal_of<std::string, std::int8_t>(text, 128)),
+            "weft: the number 128 does not fit into 1 bytes");
+  EXPECT_EQ((refusal_of<std::string, std::int8_t>(text, -129)),
+            "weft: the number -129 does not fit into 1 bytes");
+  EXPECT_EQ((refusal_of<std::string, std::uint16_t>(text, 65536U)),
+            "weft: the number 65536 does not fit into 2 bytes");
   EXPECT_EQ((refusal_of<std::string, unsigned>(text, -1)),
             "weft: the number -1 does not fit: an unsigned integer was expected");
   EXPECT_EQ((refusal_of<std::string, long>(text, ~0UL)),
             "weft: the number 18446744073709551615 does not fit: a signed integer of 64 bits was expected");
   EXPECT_NE((refusal_of<std::string, float>(text, 1e300)), "accepted");
-  EXPECT_EQ((refusal_of<std::string, std::uint8_t>(text, 255)), "accepted") << "signedness alone is no reason";
+  EXPECT_EQ((refusal_of<std::string, std::uint8_t>(text, 255)), "accepted")
+      << "signedness alone is no reason";
 }
 
 TEST(CodecRefusals, booleans_that_are_neither) {
@@ -174,10 +188,12 @@ TEST(CodecRefusals, buffers_that_did_not_come_along) {
 }
 
 TEST(CodecRefusals, every_payload_that_is_cut_short) {
-  const Packed<Chained, std::map<std::string, int>> packed{Chained{"a", {{"b", {}}, {"c", {{"d", {}}}}}}, {{"k", 1}}};
+  const Packed<Chained, std::map<std::string, int>> packed{Chained{"a", {{"b", {}}, {"c", {{"d", {}}}}}},
+                                                           {{"k", 1}}};
   const Payload whole = packed.payload();
   for (std::size_t size = 0; size < whole.bytes.size(); ++size) {
-    const std::vector<std::byte> cut(whole.bytes.begin(), whole.bytes.begin() + static_cast<std::ptrdiff_t>(size));
+    const std::vector<std::byte> cut(whole.bytes.begin(),
+                                     whole.bytes.begin() + static_cast<std::ptrdiff_t>(size));
     // Whatever it becomes, it is not read beyond its end (that is for the sanitizer), and mostly it is refused.
     static_cast<void>(refusal<Chained, std::map<std::string, int>>({Encoding::values, cut, {}}));
   }
@@ -220,7 +236,8 @@ TEST(CodecRefusals, few_bytes_that_unfold_into_no_end_of_values) {
 
 TEST(CodecRefusals, codecs_that_do_not_write_exactly_one_value) {
   EXPECT_THROW((Packed<Careless>{Careless{}}), EncodingError);
-  EXPECT_EQ((refusal_of<int, std::string>(1, std::string{"fine"})), "accepted") << "the encoder was left unusable";
+  EXPECT_EQ((refusal_of<int, std::string>(1, std::string{"fine"})), "accepted")
+      << "the encoder was left unusable";
 }
 
 TEST(CodecRefusals, leave_other_encoders_of_the_thread_alone) {

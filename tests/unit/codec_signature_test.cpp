@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <weft/codec.hpp>
 
 #include <chrono>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <string>
 #include <variant>
 #include <vector>
+#include <weft/codec.hpp>
 
 namespace {
 
@@ -55,12 +55,14 @@ TEST(Signature, says_what_a_function_takes_and_returns) {
   EXPECT_EQ((signature<std::uint64_t(int, const std::string&, std::vector<double>)>()), "i32,str,[f64]->u64");
   EXPECT_EQ(signature<void()>(), "->()");
   EXPECT_EQ((signature<bool(std::string_view, const char*, std::filesystem::path)>()), "str,str,str->bool");
-  EXPECT_EQ((signature<weft::Buffer(std::span<const std::byte>, std::vector<char>, Small)>()), "[u8],[i8],i8->buffer");
+  EXPECT_EQ((signature<weft::Buffer(std::span<const std::byte>, std::vector<char>, Small)>()),
+            "[u8],[i8],i8->buffer");
 }
 
 TEST(Signature, looks_into_types) {
   EXPECT_EQ((signature<Node(Leaf)>()), "{f32,[u16;4]}->{i32,[^1]}");
-  EXPECT_EQ((signature<void(std::map<std::string, std::optional<int>>, std::set<char16_t>)>()), "[str:i32?],[u16:]->()");
+  EXPECT_EQ((signature<void(std::map<std::string, std::optional<int>>, std::set<char16_t>)>()),
+            "[str:i32?],[u16:]->()");
   EXPECT_EQ((signature<std::variant<int, std::monostate>(std::pair<long, long long>, std::tuple<>)>()),
             "(i64,i64),()->(i32|())");
   EXPECT_EQ((signature<std::chrono::steady_clock::time_point(std::chrono::milliseconds)>()),

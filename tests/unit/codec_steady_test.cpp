@@ -1,13 +1,13 @@
 // Counted: what the codec allocates once a thread has used it. A program of its own, since it replaces operator new.
 
 #include <gtest/gtest.h>
-#include <weft/codec.hpp>
 
 #include <cstdlib>
 #include <map>
 #include <new>
 #include <string>
 #include <vector>
+#include <weft/codec.hpp>
 
 namespace {
 
@@ -37,7 +37,8 @@ std::size_t allocations_of(Function function) {
 }
 
 TEST(CodecSteady, packs_without_allocating) {
-  const std::map<std::string, std::vector<std::string>> map{{"key", {"a text that does not fit into a string", "b"}}};
+  const std::map<std::string, std::vector<std::string>> map{
+      {"key", {"a text that does not fit into a string", "b"}}};
   const std::string text(1000, 'x');
   EXPECT_EQ(allocations_of([&] {
               const Packed<int, double> bytes{1, 2.0};

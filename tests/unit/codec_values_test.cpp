@@ -1,7 +1,6 @@
 // What goes into a payload comes out of it.
 
 #include <gtest/gtest.h>
-#include <weft/codec.hpp>
 
 #include <array>
 #include <bitset>
@@ -21,6 +20,7 @@
 #include <unordered_set>
 #include <variant>
 #include <vector>
+#include <weft/codec.hpp>
 
 namespace {
 
@@ -179,12 +179,13 @@ TEST(Codec, carries_strings_beside_other_things) {
 }
 
 TEST(Codec, carries_integers_of_every_width) {
-  using Integers = std::tuple<std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t, std::uint16_t,
-                              std::uint32_t, std::uint64_t, char, char16_t, bool>;
+  using Integers = std::tuple<std::int8_t, std::int16_t, std::int32_t, std::int64_t, std::uint8_t,
+                              std::uint16_t, std::uint32_t, std::uint64_t, char, char16_t, bool>;
   const auto all = [](auto pick) { return std::apply(pick, Integers{}); };
   const Integers smallest =
       all([](auto... types) { return Integers{std::numeric_limits<decltype(types)>::min()...}; });
-  const Integers largest = all([](auto... types) { return Integers{std::numeric_limits<decltype(types)>::max()...}; });
+  const Integers largest =
+      all([](auto... types) { return Integers{std::numeric_limits<decltype(types)>::max()...}; });
   expect_round_trip(Encoding::values, smallest, largest);
   expect_round_trip(Encoding::values, Integers{});
   expect_round_trip(Encoding::values, std::tuple{-1, -1L, 0U, 1UL, std::int64_t{-129}, std::int64_t{-32769}});
@@ -192,9 +193,10 @@ TEST(Codec, carries_integers_of_every_width) {
 
 TEST(Codec, carries_reals_exactly) {
   using Reals = std::tuple<float, double>;
-  expect_round_trip(Encoding::values, Reals{0.1F, 0.1}, Reals{-0.0F, -0.0}, Reals{1e38F, 1e308},
-                    Reals{std::numeric_limits<float>::infinity(), -std::numeric_limits<double>::infinity()},
-                    Reals{std::numeric_limits<float>::denorm_min(), std::numeric_limits<double>::denorm_min()});
+  expect_round_trip(
+      Encoding::values, Reals{0.1F, 0.1}, Reals{-0.0F, -0.0}, Reals{1e38F, 1e308},
+      Reals{std::numeric_limits<float>::infinity(), -std::numeric_limits<double>::infinity()},
+      Reals{std::numeric_limits<float>::denorm_min(), std::numeric_limits<double>::denorm_min()});
   const Packed<Reals> not_numbers{Reals{std::nanf(""), std::nan("")}};
   const auto [reals] = unpack<Reals>(not_numbers.payload());
   EXPECT_TRUE(std::isnan(std::get<0>(reals)));
@@ -203,8 +205,10 @@ TEST(Codec, carries_reals_exactly) {
 
 TEST(Codec, carries_containers) {
   expect_round_trip(Encoding::values, std::vector<std::string>{"a", "", "ccc"}, std::vector<std::string>{});
-  expect_round_trip(Encoding::values, std::list<int>{1, 2}, std::deque<std::string>{"x"}, std::vector<bool>{true, false});
-  expect_round_trip(Encoding::values, std::map<std::string, int>{{"a", 1}, {"b", 2}}, std::multimap<int, int>{{1, 2}, {1, 3}});
+  expect_round_trip(Encoding::values, std::list<int>{1, 2}, std::deque<std::string>{"x"},
+                    std::vector<bool>{true, false});
+  expect_round_trip(Encoding::values, std::map<std::string, int>{{"a", 1}, {"b", 2}},
+                    std::multimap<int, int>{{1, 2}, {1, 3}});
   expect_round_trip(Encoding::values, std::set<int>{3, 1}, std::unordered_set<std::string>{"p", "q"});
   expect_round_trip(Encoding::values, std::unordered_map<int, std::vector<std::string>>{{1, {"a"}}, {2, {}}});
   expect_round_trip(Encoding::values, std::array<std::string, 2>{"a", "b"}, std::array<int, 0>{});
@@ -221,26 +225,29 @@ TEST(Codec, carries_optional_variant_pair_and_tuple) {
   expect_round_trip(Encoding::values, std::optional<int>{}, std::optional<int>{0},
                     std::optional<std::optional<int>>{std::optional<int>{}});
   using Either = std::variant<int, std::string, std::monostate, int>;
-  expect_round_trip(Encoding::values, Either{std::in_place_index<0>, 1}, Either{std::in_place_index<3>, 1}, Either{"text"},
-                    Either{std::monostate{}});
-  expect_round_trip(Encoding::values, std::pair<int, std::string>{1, "one"}, std::tuple<>{}, std::monostate{});
+  expect_round_trip(Encoding::values, Either{std::in_place_index<0>, 1}, Either{std::in_place_index<3>, 1},
+                    Either{"text"}, Either{std::monostate{}});
+  expect_round_trip(Encoding::values, std::pair<int, std::string>{1, "one"}, std::tuple<>{},
+                    std::monostate{});
 }
 
 TEST(Codec, carries_durations_time_points_and_enums) {
   using namespace std::chrono;
-  expect_round_trip(Encoding::values, std::string{}, 5ms, duration<double, std::micro>{1.5}, system_clock::now(),
-                    steady_clock::now(), Colour::green, unscoped_b);
+  expect_round_trip(Encoding::values, std::string{}, 5ms, duration<double, std::micro>{1.5},
+                    system_clock::now(), steady_clock::now(), Colour::green, unscoped_b);
 }
 
 TEST(Codec, carries_aggregates_by_their_fields) {
   expect_round_trip(Encoding::values, Person{"Ada", 36, {{"Byron", std::nullopt, {}, "b.png"}}, "a.png"});
-  expect_round_trip(Encoding::values, std::vector<Person>(3), std::map<std::string, Point>{{"p", {1, 2, true}}});
+  expect_round_trip(Encoding::values, std::vector<Person>(3),
+                    std::map<std::string, Point>{{"p", {1, 2, true}}});
   expect_round_trip(Encoding::values, Fixed{1, "one"}, Tag{}, Name{"Ada", 3});
 }
 
 TEST(Codec, uses_a_codec_that_the_user_wrote_wherever_the_type_stands) {
   expect_round_trip(Encoding::values, Money{5});
-  expect_round_trip(Encoding::values, Order{Money{500}, {Money{1}, Money{-2}}}, std::optional<Money>{Money{3}});
+  expect_round_trip(Encoding::values, Order{Money{500}, {Money{1}, Money{-2}}},
+                    std::optional<Money>{Money{3}});
 }
 
 TEST(Codec, can_be_called_for_the_parts_of_a_type) {

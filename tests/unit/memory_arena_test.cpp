@@ -284,8 +284,8 @@ TEST(Arena, never_hands_out_overlapping_blocks) {
 
 #if !defined(WEFT_TEST_SANITIZED)
 TEST(Arena, makes_no_system_call_in_the_steady_state) {
-  // In strict mode any system call but read, write and exit kills. malloc could pass unseen: allocations are counted in
-  // memory_steady_test.cpp.
+  // In strict mode any system call but read, write and exit kills. malloc could pass unseen: allocations are
+  // counted in memory_steady_test.cpp.
   EXPECT_TRUE(succeeds_in_child([] {
     Arena arena;
     const auto round = [&arena](std::uint64_t bytes) {

@@ -1,5 +1,6 @@
 #pragma once
-// Runs part of a test in a forked child, for what must not happen to the test itself: limits, signals, seccomp.
+// Runs part of a test in a forked child, for what must not happen to the test itself: limits, signals,
+// seccomp.
 
 #include <gtest/gtest.h>
 #include <sys/wait.h>

@@ -50,7 +50,8 @@ bool is_refused(const Result<PeerRegion>& peer) {
   return !peer && peer.fault().kind == Fault::Kind::violation;
 }
 
-/// Everything that a holder of the descriptor might try in order to write. Names the first that was not refused.
+/// Everything that a holder of the descriptor might try in order to write. Names the first that was not
+/// refused.
 const char* find_way_to_write(int fd, const PeerRegion& peer) {
   constexpr std::size_t kBytes = 4096;
   if (::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) != MAP_FAILED) return "mmap";
@@ -180,7 +181,8 @@ TEST(PeerRegion, cannot_be_written_by_another_process_that_received_it) {
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair.data()), 0);
   const UniqueFd near{pair[0]};
   UniqueFd far{pair[1]};
-  // Created and sent before the fork, received after it: the child's only access is the descriptor from the socket.
+  // Created and sent before the fork, received after it: the child's only access is the descriptor from the
+  // socket.
   OwnedRegion region = make_region(3U << 20);
   std::strcpy(reinterpret_cast<char*>(region.data()), "written by the owner");
   send_fd(near.get(), region.fd());

@@ -13,8 +13,8 @@ namespace {
 thread_local std::size_t allocations = 0;
 }  // namespace
 
-// All forms, since a sanitizer's own do not go through each other. Not inlined: GCC would see malloc's result given to
-// delete, and warn.
+// All forms, since a sanitizer's own do not go through each other. Not inlined: GCC would see malloc's result
+// given to delete, and warn.
 [[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   ++allocations;
   return std::malloc(bytes != 0 ? bytes : 1);

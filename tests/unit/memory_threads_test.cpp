@@ -1,4 +1,5 @@
-// The arena from several threads; built with ThreadSanitizer from the sources of base and memory (SANITIZE thread).
+// The arena from several threads; built with ThreadSanitizer from the sources of base and memory (SANITIZE
+// thread).
 
 #include <gtest/gtest.h>
 
@@ -44,7 +45,8 @@ class Exchange {
   std::deque<Item> items_;
 };
 
-/// Allocates, fills, passes on, checks and lends blocks; the number of bytes that were not what they had to be.
+/// Allocates, fills, passes on, checks and lends blocks; the number of bytes that were not what they had to
+/// be.
 std::size_t work(Arena& arena, Exchange& exchange, unsigned seed) {
   std::mt19937 random{seed};
   LoanBook book{arena};

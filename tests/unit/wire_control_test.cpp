@@ -1,11 +1,10 @@
-#include "wire/control.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <string>
 #include <vector>
 
+#include "wire/control.hpp"
 #include "wire/failure.hpp"
 
 namespace {
@@ -38,6 +37,12 @@ weft::wire::Hello some_hello() {
   return hello;
 }
 
+std::vector<std::byte> some_failure() {
+  weft::wire::FailureReport report;
+  report.chain = {{"std::runtime_error", "it threw"}};
+  return weft::wire::encode(report);
+}
+
 class EachMessage : public testing::TestWithParam<ControlMessage> {};
 
 TEST_P(EachMessage, comes_back_as_it_was) {
@@ -60,7 +65,9 @@ TEST_P(EachMessage, is_refused_or_harmless_when_cut_short) {
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     const std::vector<std::byte> cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
     const auto decoded = decode_control(cut);
-    if (!decoded) EXPECT_EQ(decoded.fault().kind, Fault::Kind::violation);
+    if (!decoded) {
+      EXPECT_EQ(decoded.fault().kind, Fault::Kind::violation);
+    }
   }
 }
 
@@ -74,16 +81,16 @@ INSTANTIATE_TEST_SUITE_P(
     WireControl, EachMessage,
     testing::Values(ControlMessage{some_hello()}, ControlMessage{hello_with_initializer()},
                     ControlMessage{weft::wire::Ready{some_identity(), 1234}},
-                    ControlMessage{weft::wire::StartError{"initializer", "it threw", weft::wire::encode({.chain = {{"E", "m"}}})}},
-                    ControlMessage{weft::wire::StartError{}}, ControlMessage{weft::wire::Chunk{7, 1ULL << 33}},
+                    ControlMessage{weft::wire::StartError{"initializer", "it threw", some_failure()}},
+                    ControlMessage{weft::wire::StartError{}},
+                    ControlMessage{weft::wire::Chunk{7, 1ULL << 33}},
                     ControlMessage{weft::wire::ChunkRetired{7}}, ControlMessage{weft::wire::Goodbye{}}));
 
 TEST(WireControl, refuses_what_is_no_control_message) {
   EXPECT_FALSE(decode_control({}));
   EXPECT_FALSE(decode_control(std::vector<std::byte>(64)));
   EXPECT_FALSE(decode_control(std::vector<std::byte>(weft::wire::kControlBytesMax + 1)));
-  EXPECT_FALSE(decode_control(weft::wire::encode(weft::wire::FailureReport{.chain = {{"E", "m"}}})))
-      << "another table, by its identifier";
+  EXPECT_FALSE(decode_control(some_failure())) << "another table, by its identifier";
 }
 
 TEST(WireControl, tells_what_two_processes_differ_in) {
@@ -96,7 +103,8 @@ TEST(WireControl, tells_what_two_processes_differ_in) {
   const auto other_build = check_compatible(ours, theirs, true);
   ASSERT_FALSE(other_build);
   EXPECT_EQ(other_build.fault().kind, Fault::Kind::incompatible);
-  EXPECT_EQ(other_build.fault().message, "the two processes differ in their builds: build id 0102fe here, 09 there");
+  EXPECT_EQ(other_build.fault().message,
+            "the two processes differ in their builds: build id 0102fe here, 09 there");
 
   theirs = ours;
   theirs.layout_version = 9;

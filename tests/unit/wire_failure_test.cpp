@@ -1,5 +1,3 @@
-#include "wire/failure.hpp"
-
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -7,6 +5,7 @@
 #include <vector>
 
 #include "base/limits.hpp"
+#include "wire/failure.hpp"
 
 namespace {
 
@@ -76,8 +75,9 @@ TEST(WireFailure, is_cut_to_what_fits) {
   report.chain.assign(100, {std::string(50'000, 'x'), std::string(50'000, 'y')});
   report.program_counters.assign(10'000, 1);
   report.value.assign(50'000, std::byte{1});
-  for (const std::size_t bytes_max : {weft::wire::kFailureBytesMin, std::size_t{weft::base::kInlineBytesMax},
-                                      std::size_t{4096}, std::size_t{100'000}, weft::wire::kFailureBytesMax}) {
+  for (const std::size_t bytes_max :
+       {weft::wire::kFailureBytesMin, std::size_t{weft::base::kInlineBytesMax}, std::size_t{4096},
+        std::size_t{100'000}, weft::wire::kFailureBytesMax}) {
     const std::vector<std::byte> bytes = encode(report, bytes_max);
     EXPECT_LE(bytes.size(), bytes_max);
     const auto decoded = decode_failure(bytes);
@@ -109,7 +109,9 @@ TEST(WireFailure, is_refused_if_anything_is_wrong_with_it) {
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     const std::vector<std::byte> cut(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
     const auto decoded = decode_failure(cut);
-    if (!decoded) EXPECT_EQ(decoded.fault().kind, Fault::Kind::violation);
+    if (!decoded) {
+      EXPECT_EQ(decoded.fault().kind, Fault::Kind::violation);
+    }
   }
   EXPECT_FALSE(decode_failure({}));
   EXPECT_FALSE(decode_failure(std::vector<std::byte>(100)));

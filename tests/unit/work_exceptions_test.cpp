@@ -1,8 +1,6 @@
 // Exceptions go to another process and come back as what they were. Here the wire is a vector of bytes.
 
 #include <gtest/gtest.h>
-#include <weft/error.hpp>
-#include <weft/exception.hpp>
 
 #include <any>
 #include <filesystem>
@@ -17,6 +15,8 @@
 #include <system_error>
 #include <typeinfo>
 #include <variant>
+#include <weft/error.hpp>
+#include <weft/exception.hpp>
 
 #include "wire/failure.hpp"
 #include "work/crash_trace.hpp"
@@ -36,7 +36,8 @@ FailureReport through_the_wire(const FailureReport& report) {
 /// What a task that throws `thrown` does to its caller.
 template <class Thrown>
 [[noreturn]] void throw_remotely(const Thrown& thrown) {
-  weft::work::rethrow(through_the_wire(weft::work::describe(std::make_exception_ptr(thrown))), "#0 somewhere");
+  weft::work::rethrow(through_the_wire(weft::work::describe(std::make_exception_ptr(thrown))),
+                      "#0 somewhere");
 }
 
 template <class E>
@@ -50,8 +51,8 @@ void expect_comes_as_itself(const E& thrown) {
     EXPECT_EQ(task->message(), thrown.what());
     EXPECT_EQ(task->trace(), "#0 somewhere");
     EXPECT_EQ(dynamic_cast<const weft::TaskFailed*>(&caught), nullptr);
-  } catch (const std::exception& other) {
-    ADD_FAILURE() << typeid(other).name() << " instead of " << typeid(E).name();
+  } catch (...) {
+    ADD_FAILURE() << "something else than " << typeid(E).name();
   }
 }
 
@@ -139,7 +140,8 @@ TEST(Exceptions, keep_their_codes_and_paths) {
       },
       TaskException);
 
-  const std::filesystem::filesystem_error file{"cannot copy", "/a", "/b", std::make_error_code(std::errc::file_exists)};
+  const std::filesystem::filesystem_error file{"cannot copy", "/a", "/b",
+                                               std::make_error_code(std::errc::file_exists)};
   expect_comes_as_itself(file);
   try {
     throw_remotely(file);
@@ -221,7 +223,9 @@ TEST(Exceptions, that_are_registered_come_as_themselves) {
   } catch (const PlainError& error) {
     EXPECT_EQ(error.number, 3);
     EXPECT_EQ(error.text, "plain");
-    EXPECT_NE(dynamic_cast<const TaskException*>(static_cast<const weft::detail::Remote<PlainError>*>(&error)), nullptr);
+    EXPECT_NE(
+        dynamic_cast<const TaskException*>(static_cast<const weft::detail::Remote<PlainError>*>(&error)),
+        nullptr);
   }
 }
 
@@ -246,7 +250,8 @@ TEST(Exceptions, that_are_no_std_exception_are_described) {
     }
   };
   EXPECT_EQ(message_of(42), "int: 42");
-  EXPECT_EQ(message_of(std::string{"text"}), "std::basic_string<char, std::char_traits<char>, std::allocator<char> >: text");
+  EXPECT_EQ(message_of(std::string{"text"}),
+            "std::basic_string<char, std::char_traits<char>, std::allocator<char> >: text");
   EXPECT_EQ(message_of(static_cast<const char*>("literal")), "char const*: literal");
   EXPECT_EQ(message_of(1.5), "double: a value that is no std::exception");
   EXPECT_EQ(weft::work::describe(nullptr).chain.size(), 1U);
@@ -340,7 +345,9 @@ TEST(Errors, say_what_the_caller_can_do) {
   EXPECT_TRUE(weft::Cancelled{""}.verdict().retry_is_safe);
   EXPECT_FALSE((weft::Cancelled{"", true}.verdict().retry_is_safe));
   EXPECT_FALSE((weft::WorkerKilled{"killed", true}.verdict().worker_survived));
-  const weft::WorkerExited exited{"exited", {.exit_code = 3}};
+  weft::WorkerEnd end;
+  end.exit_code = 3;
+  const weft::WorkerExited exited{"exited", end};
   EXPECT_EQ(exited.code(), 3);
   EXPECT_TRUE(exited.verdict().may_have_run);
 }

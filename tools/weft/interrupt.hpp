@@ -5,7 +5,8 @@
 namespace weft_cli {
 
 /// Counts SIGINT and SIGTERM while it lives. The first asks the program to end soon, the second at once, the third
-/// finds the system's own way. A terminal sends Ctrl-C to the workers too, which ignore it. Signals that were ignored when the program started (nohup) stay ignored.
+/// finds the system's own way. Signals that were ignored when the program started (nohup) stay ignored. A terminal
+/// sends Ctrl-C to the workers too, which ignore it.
 ///
 /// One at a time, by the main thread.
 class Interrupt {

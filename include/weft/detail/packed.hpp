@@ -11,7 +11,6 @@
 #include <string>
 #include <tuple>
 #include <type_traits>
-
 #include <weft/buffer.hpp>
 #include <weft/detail/transcode.hpp>
 #include <weft/encoder.hpp>
@@ -26,27 +25,32 @@ struct Payload {
   std::span<const Buffer> attachments;
 };
 
-/// Complains about a T that cannot travel, once, in words.
+/// Complains about a T that cannot travel, once, in words, and says whether it can, so that the caller goes no further.
 template <Use use, class T>
 consteval bool require_travel() {
-  static_assert(!std::is_reference_v<T>,
-                "weft: references do not travel between processes: take the parameter or return the result by value");
-  static_assert(!std::is_pointer_v<T> || kShape<T> == Shape::text_view,
-                "weft: pointers do not travel between processes: pass what it points at by value, or large data as a "
-                "weft::Buffer");
+  static_assert(
+      !std::is_reference_v<T>,
+      "weft: references do not travel between processes: take the parameter or return the result by value");
+  static_assert(
+      !std::is_pointer_v<T> || kShape<T> == Shape::text_view,
+      "weft: pointers do not travel between processes: pass what it points at by value, or large data as a "
+      "weft::Buffer");
   if constexpr (std::is_object_v<T> && (!std::is_pointer_v<T> || kShape<T> == Shape::text_view)) {
     constexpr bool travels = can_travel<use, T>(TypeList<>{});
     constexpr bool is_view = !travels && can_travel<Use::send, T>(TypeList<>{});
     static_assert(!is_view || use != Use::send_and_return,
-                  "weft: a result cannot be a view (std::string_view, std::span, const char*), also inside another value, "
+                  "weft: a result cannot be a view (std::string_view, std::span, const char*), also inside "
+                  "another value, "
                   "since what it looks at is gone by then: return std::string, std::vector or weft::Buffer");
-    static_assert(!is_view || use != Use::take,
-                  "weft: a task cannot take const char* or a writable view: take std::string or std::string_view, or "
-                  "std::span<const std::byte>");
-    static_assert(travels || is_view,
-                  "weft: this type cannot travel between processes: specialise weft::Codec<T> for it, or make it an "
-                  "aggregate of types that can (no pointers, references, base classes or C arrays beside strings and "
-                  "containers), or send what it stands for as a weft::Buffer");
+    static_assert(
+        !is_view || use != Use::take,
+        "weft: a task cannot take const char* or a writable view: take std::string or std::string_view, or "
+        "std::span<const std::byte>");
+    static_assert(
+        travels || is_view,
+        "weft: this type cannot travel between processes: specialise weft::Codec<T> for it, or make it an "
+        "aggregate of types that can (no pointers, references, base classes or C arrays beside strings and "
+        "containers), or send what it stands for as a weft::Buffer");
     return travels;
   } else {
     return false;
@@ -56,7 +60,8 @@ consteval bool require_travel() {
 // What is known of the arguments at compile time.
 
 template <class T>
-concept TextLike = kShape<T> == Shape::text || kShape<T> == Shape::text_view || kShape<T> == Shape::byte_view || PlainRun<T>;
+concept TextLike = kShape<T>
+== Shape::text || kShape<T> == Shape::text_view || kShape<T> == Shape::byte_view || PlainRun<T>;
 
 /// Plain arguments beyond so many bytes are not worth a copy on the stack; a single one is sent from where it is.
 inline constexpr std::size_t kPackedBytesMax = 1024;
@@ -129,8 +134,7 @@ class Packing<Encoding::bytes, Args...> {
 };
 
 template <class Arg>
-  requires(sizeof(Arg) > kPackedBytesMax)
-class Packing<Encoding::bytes, Arg> {
+requires(sizeof(Arg) > kPackedBytesMax) class Packing<Encoding::bytes, Arg> {
  public:
   explicit Packing(const Arg& arg) noexcept : arg_{std::addressof(arg)} {}
   [[nodiscard]] Payload payload() const noexcept {
@@ -168,7 +172,9 @@ class Packing<Encoding::values, Args...> {
     encoder_->end_vector();
     bytes_ = encoder_->finish();
   }
-  [[nodiscard]] Payload payload() const noexcept { return {Encoding::values, bytes_, encoder_->attachments()}; }
+  [[nodiscard]] Payload payload() const noexcept {
+    return {Encoding::values, bytes_, encoder_->attachments()};
+  }
 
  private:
   EncoderLease encoder_;
@@ -185,14 +191,31 @@ class Packing<Encoding::buffer, Buffer> {
   const Buffer* buffer_;
 };
 
+/// Where require_travel() has complained: no second message follows.
+class Refused {
+ public:
+  explicit Refused(const auto&...) noexcept {}
+  [[nodiscard]] Payload payload() const noexcept { return {}; }
+};
+
+template <class... Args>
+consteval auto packing_for() {
+  if constexpr ((require_travel<Use::send, Args>() && ...)) {
+    return std::type_identity<Packing<encoding_of<Args...>(), Args...>>{};
+  } else {
+    return std::type_identity<Refused>{};
+  }
+}
+
+template <class... Args>
+using PackingFor = typename decltype(packing_for<Args...>())::type;
+
 /// The payload of some arguments, or of one result. It lives as long as the Packed and the arguments do, and nothing
 /// is copied that need not be. May throw EncodingError where a value has to be encoded. Not to be moved.
 template <class... Args>
-class Packed : public Packing<encoding_of<Args...>(), Args...> {
-  static_assert((require_travel<Use::send, Args>() && ...));
-
+class Packed : public PackingFor<Args...> {
  public:
-  explicit Packed(const Args&... args) : Packing<encoding_of<Args...>(), Args...>{args...} {}
+  explicit Packed(const Args&... args) : PackingFor<Args...>{args...} {}
   Packed(const Packed&) = delete;
   Packed& operator=(const Packed&) = delete;
 };
@@ -206,7 +229,8 @@ class Packed : public Packing<encoding_of<Args...>(), Args...> {
 template <class... Args, std::size_t... Index>
 std::tuple<Args...> unpack_bytes(std::span<const std::byte> bytes, std::index_sequence<Index...>) {
   constexpr auto kPlaces = PackedLayout<Args...>::kPlaces;
-  if (bytes.size() != kPlaces.bytes) [[unlikely]] fail_size(kPlaces.bytes, bytes.size());
+  if (bytes.size() != kPlaces.bytes) [[unlikely]]
+    fail_size(kPlaces.bytes, bytes.size());
   return std::tuple<Args...>{load<Args>(bytes.data() + kPlaces.offset[Index])...};
 }
 
@@ -233,32 +257,36 @@ std::tuple<Args...> unpack_values(const Payload& payload, std::index_sequence<In
 /// payload. Throws EncodingError for every payload that no Packed<Args...> could have made.
 template <class... Args>
 std::tuple<Args...> unpack(const Payload& payload) {
-  static_assert((require_travel<Use::take, Args>() && ...));
-  constexpr Encoding kEncoding = encoding_of<Args...>();
-  if (payload.encoding != kEncoding) [[unlikely]] fail_mismatch(kEncoding, payload.encoding);
-  if constexpr (kEncoding == Encoding::nothing) {
-    if (!payload.bytes.empty()) [[unlikely]] fail_size(0, payload.bytes.size());
-    return {};
-  } else if constexpr (kEncoding == Encoding::bytes) {
-    return unpack_bytes<Args...>(payload.bytes, std::index_sequence_for<Args...>{});
-  } else if constexpr (kEncoding == Encoding::text) {
-    return std::tuple<Args...>{unpack_text<Args>(payload.bytes)...};
-  } else if constexpr (kEncoding == Encoding::buffer) {
-    if (payload.attachments.size() != 1) [[unlikely]] fail_encoding("expected one buffer, found none or several");
-    return {payload.attachments.front()};
+  if constexpr ((require_travel<Use::take, Args>() && ...)) {
+    constexpr Encoding kEncoding = encoding_of<Args...>();
+    if (payload.encoding != kEncoding) [[unlikely]]
+      fail_mismatch(kEncoding, payload.encoding);
+    if constexpr (kEncoding == Encoding::nothing) {
+      if (!payload.bytes.empty()) [[unlikely]]
+        fail_size(0, payload.bytes.size());
+      return {};
+    } else if constexpr (kEncoding == Encoding::bytes) {
+      return unpack_bytes<Args...>(payload.bytes, std::index_sequence_for<Args...>{});
+    } else if constexpr (kEncoding == Encoding::text) {
+      return std::tuple<Args...>{unpack_text<Args>(payload.bytes)...};
+    } else if constexpr (kEncoding == Encoding::buffer) {
+      if (payload.attachments.size() != 1) [[unlikely]]
+        fail_encoding("expected one buffer, found none or several");
+      return {payload.attachments.front()};
+    } else {
+      return unpack_values<Args...>(payload, std::index_sequence_for<Args...>{});
+    }
   } else {
-    return unpack_values<Args...>(payload, std::index_sequence_for<Args...>{});
+    __builtin_unreachable();
   }
 }
 
-/// To be named where a task's result type is known: a result must not be a view.
+/// To be asserted where a task's result type is known: does not compile if it cannot be a result, as a view cannot.
+/// True, so that the assertion adds nothing to what the compiler says then.
 template <class R>
 consteval bool require_result() {
-  if constexpr (std::is_void_v<R>) {
-    return true;
-  } else {
-    return require_travel<Use::send_and_return, R>();
-  }
+  if constexpr (!std::is_void_v<R>) static_cast<void>(require_travel<Use::send_and_return, R>());
+  return true;
 }
 
 }  // namespace weft::detail

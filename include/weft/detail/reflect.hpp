@@ -1,10 +1,9 @@
 #pragma once
 
+#include <boost/pfr/core.hpp>
 #include <cstddef>
 #include <type_traits>
 #include <utility>
-
-#include <boost/pfr/core.hpp>
 
 namespace weft::detail {
 
@@ -21,8 +20,8 @@ struct AnyField {
 template <class T>
 struct AnyBase {
   template <class U>
-    requires(std::is_base_of_v<U, T> && !std::is_same_v<U, T>)
-  operator U() const;  // NOLINT(google-explicit-constructor)
+  requires(std::is_base_of_v<U, T> && !std::is_same_v<U, T>) operator U()
+      const;  // NOLINT(google-explicit-constructor)
 };
 
 template <std::size_t>
@@ -30,7 +29,9 @@ using AnyFieldAt = AnyField;
 
 /// An aggregate whose first initialiser is for a base class.
 template <class T>
-concept HasBase = requires { T{AnyBase<T>{}}; };
+concept HasBase = requires {
+  T{AnyBase<T>{}};
+};
 
 /// Is the subobject that initialiser `Before` begins an array? `{}` initialises all of an array, so that fewer
 /// initialisers remain for what comes after than without the braces.
@@ -47,7 +48,8 @@ consteval bool array_begins_at(std::index_sequence<Before...>, std::index_sequen
 /// C arrays are told apart by the braces that they leave out, which PFR counts as fields.
 template <class T, std::size_t... Index>
 consteval bool has_array(std::index_sequence<Index...>) {
-  return (array_begins_at<T>(std::make_index_sequence<Index>{}, std::make_index_sequence<sizeof...(Index) - 1 - Index>{}) ||
+  return (array_begins_at<T>(std::make_index_sequence<Index>{},
+                             std::make_index_sequence<sizeof...(Index) - 1 - Index>{}) ||
           ...);
 }
 

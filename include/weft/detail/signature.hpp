@@ -15,7 +15,6 @@
 #include <cstdint>
 #include <string_view>
 #include <type_traits>
-
 #include <weft/detail/travel.hpp>
 
 namespace weft::detail {
@@ -108,7 +107,8 @@ template <class T, class... Seen, class Sink>
 constexpr void put_group(Sink& sink, TypeList<Seen...> seen) {
   if constexpr (kShape<T> == Shape::aggregate) {
     sink.put("{");
-    put_types(sink, ",", decltype(fields_of<T>(std::make_index_sequence<field_count<T>()>{})){}, TypeList<T, Seen...>{});
+    put_types(sink, ",", decltype(fields_of<T>(std::make_index_sequence<field_count<T>()>{})){},
+              TypeList<T, Seen...>{});
     sink.put("}");
   } else {
     using Parts = decltype(arguments_of(std::declval<const T&>()));
@@ -209,7 +209,8 @@ constexpr std::string_view signature() noexcept {
 }
 
 /// FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv
-constexpr std::uint64_t hash_text(std::string_view text, std::uint64_t hash = 0xcbf2'9ce4'8422'2325) noexcept {
+constexpr std::uint64_t hash_text(std::string_view text,
+                                  std::uint64_t hash = 0xcbf2'9ce4'8422'2325) noexcept {
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x0000'0100'0000'01b3;
   return hash;
 }

@@ -8,7 +8,6 @@
 #include <cstring>
 #include <limits>
 #include <utility>
-
 #include <weft/detail/travel.hpp>
 #include <weft/encoder.hpp>
 #include <weft/value.hpp>
@@ -36,7 +35,8 @@ consteval bool has_bool() {
   } else if constexpr (kShape<T> == Shape::aggregate) {
     return []<std::size_t... Index>(std::index_sequence<Index...>) {
       return (has_bool<Field<T, Index>>() || ...);
-    }(std::make_index_sequence<field_count<T>()>{});
+    }
+    (std::make_index_sequence<field_count<T>()>{});
   } else {
     return false;
   }
@@ -51,9 +51,8 @@ void check_bools(const T& value) {
   } else if constexpr (kShape<T> == Shape::array) {
     for (const auto& element : value) check_bools(element);
   } else if constexpr (kShape<T> == Shape::aggregate) {
-    [&]<std::size_t... Index>(std::index_sequence<Index...>) {
-      (check_bools(field<Index>(value)), ...);
-    }(std::make_index_sequence<field_count<T>()>{});
+    [&]<std::size_t... Index>(std::index_sequence<Index...>) { (check_bools(field<Index>(value)), ...); }
+    (std::make_index_sequence<field_count<T>()>{});
   }
 }
 
@@ -136,7 +135,8 @@ void encode_parts(Encoder& encoder, const T& value) {
   } else if constexpr (shape == Shape::aggregate) {
     [&]<std::size_t... Index>(std::index_sequence<Index...>) {
       (encode_value(encoder, field<Index>(value)), ...);
-    }(std::make_index_sequence<field_count<T>()>{});
+    }
+    (std::make_index_sequence<field_count<T>()>{});
   } else {
     for (const auto& element : value) encode_value<typename T::value_type>(encoder, element);
   }
@@ -195,13 +195,15 @@ T decode_integer(const Value& value) {
   if constexpr (std::is_signed_v<T>) {
     const std::int64_t number = value.integer();
     if (number < std::numeric_limits<T>::min() || number > std::numeric_limits<T>::max()) [[unlikely]] {
-      fail_encoding("the number " + std::to_string(number) + " does not fit into " + std::to_string(sizeof(T)) + " bytes");
+      fail_encoding("the number " + std::to_string(number) + " does not fit into " +
+                    std::to_string(sizeof(T)) + " bytes");
     }
     return static_cast<T>(number);
   } else {
     const std::uint64_t number = value.unsigned_integer();
     if (number > std::uint64_t{std::numeric_limits<T>::max()}) [[unlikely]] {
-      fail_encoding("the number " + std::to_string(number) + " does not fit into " + std::to_string(sizeof(T)) + " bytes");
+      fail_encoding("the number " + std::to_string(number) + " does not fit into " +
+                    std::to_string(sizeof(T)) + " bytes");
     }
     return static_cast<T>(number);
   }
@@ -212,7 +214,8 @@ T decode_real(const Value& value) {
   const double number = value.real();
   // Infinities and NaN have a float of their own; what lies between and beyond has none.
   if (std::isfinite(number) && std::abs(number) > double{std::numeric_limits<T>::max()}) [[unlikely]] {
-    fail_encoding("the number " + std::to_string(number) + " does not fit into " + std::to_string(sizeof(T)) + " bytes");
+    fail_encoding("the number " + std::to_string(number) + " does not fit into " + std::to_string(sizeof(T)) +
+                  " bytes");
   }
   return static_cast<T>(number);
 }
@@ -222,13 +225,14 @@ T decode_variant(const Value& value) {
   value.expect_size(2);
   const std::uint64_t index = value[0].unsigned_integer();
   if (index >= std::variant_size_v<T>) fail_encoding("a variant has no alternative " + std::to_string(index));
-  return [&]<std::size_t... Index>(std::index_sequence<Index...>) -> T {
+  return [&]<std::size_t... Index>(std::index_sequence<Index...>)->T {
     using Decode = T (*)(const Value&);
     constexpr Decode kDecoders[] = {[](const Value& held) -> T {
       return T{std::in_place_index<Index>, decode_value<std::variant_alternative_t<Index, T>>(held)};
     }...};
     return kDecoders[index](value[1]);
-  }(std::make_index_sequence<std::variant_size_v<T>>{});
+  }
+  (std::make_index_sequence<std::variant_size_v<T>>{});
 }
 
 /// The elements of a sequence, set or map; a map's are alternately key and value.
@@ -247,7 +251,8 @@ T decode_elements(const Value& value) {
       result.emplace_hint(result.end(), std::move(key), decode_value<typename T::mapped_type>(value[i + 1]));
     }
   } else if constexpr (shape == Shape::set) {
-    for (std::size_t i = 0; i < size; ++i) result.emplace_hint(result.end(), decode_value<typename T::value_type>(value[i]));
+    for (std::size_t i = 0; i < size; ++i)
+      result.emplace_hint(result.end(), decode_value<typename T::value_type>(value[i]));
   } else {
     for (std::size_t i = 0; i < size; ++i) result.push_back(decode_value<typename T::value_type>(value[i]));
   }
@@ -258,20 +263,23 @@ T decode_elements(const Value& value) {
 template <Shape shape, class T>
 T decode_parts(const Value& value) {
   if constexpr (shape == Shape::tuple) {
-    return [&]<std::size_t... Index>(std::index_sequence<Index...>) -> T {
+    return [&]<std::size_t... Index>(std::index_sequence<Index...>)->T {
       value.expect_size(sizeof...(Index));
       return T{decode_value<std::remove_cv_t<std::tuple_element_t<Index, T>>>(value[Index])...};
-    }(std::make_index_sequence<std::tuple_size_v<T>>{});
+    }
+    (std::make_index_sequence<std::tuple_size_v<T>>{});
   } else if constexpr (shape == Shape::array) {
-    return [&]<std::size_t... Index>(std::index_sequence<Index...>) -> T {
+    return [&]<std::size_t... Index>(std::index_sequence<Index...>)->T {
       value.expect_size(sizeof...(Index));
       return T{{decode_value<typename T::value_type>(value[Index])...}};
-    }(std::make_index_sequence<std::tuple_size_v<T>>{});
+    }
+    (std::make_index_sequence<std::tuple_size_v<T>>{});
   } else {
-    return [&]<std::size_t... Index>(std::index_sequence<Index...>) -> T {
+    return [&]<std::size_t... Index>(std::index_sequence<Index...>)->T {
       value.expect_size(sizeof...(Index));
       return T{decode_value<Field<T, Index>>(value[Index])...};
-    }(std::make_index_sequence<field_count<T>()>{});
+    }
+    (std::make_index_sequence<field_count<T>()>{});
   }
 }
 
@@ -284,7 +292,8 @@ T decode_optional(const Value& value) {
 
 template <class T>
 T decode_blob(std::span<const std::byte> blob) {
-  if (blob.size() != sizeof(T)) [[unlikely]] fail_size(sizeof(T), blob.size());
+  if (blob.size() != sizeof(T)) [[unlikely]]
+    fail_size(sizeof(T), blob.size());
   return load<T>(blob.data());
 }
 

@@ -21,7 +21,6 @@
 #include <typeindex>
 #include <utility>
 #include <variant>
-
 #include <weft/buffer.hpp>
 #include <weft/detail/reflect.hpp>
 
@@ -89,25 +88,32 @@ template <ByteLike T, std::size_t Extent>
 inline constexpr bool is_byte_span<std::span<T, Extent>> = Extent == std::dynamic_extent;
 
 template <class T>
-concept Container = std::ranges::input_range<T> && !std::ranges::view<T> && std::default_initializable<T> && requires {
+concept Container =
+    std::ranges::input_range<T> && !std::ranges::view<T> && std::default_initializable<T> && requires {
   typename T::value_type;
 };
 
 template <class T>
-concept Keyed = Container<T> && requires { typename T::key_type; };
+concept Keyed = Container<T> && requires {
+  typename T::key_type;
+};
 
 template <class T>
-concept Sequence = Container<T> && requires(T& to, typename T::value_type value) { to.push_back(std::move(value)); };
+concept Sequence = Container<T> && requires(T& to, typename T::value_type value) {
+  to.push_back(std::move(value));
+};
 
 /// Classes that are copied byte by byte and yet name something in this process alone.
 template <class T>
-concept Handle = std::ranges::view<T> || std::input_or_output_iterator<T> || is_made_from<T, std::reference_wrapper> ||
-                 is_made_from<T, std::initializer_list> || std::same_as<T, std::error_code> ||
-                 std::same_as<T, std::error_condition> || std::same_as<T, std::type_index>;
+concept Handle =
+    std::ranges::view<T> || std::input_or_output_iterator<T> || is_made_from<T, std::reference_wrapper> ||
+    is_made_from<T, std::initializer_list> || std::same_as<T, std::error_code> ||
+    std::same_as<T, std::error_condition> || std::same_as<T, std::type_index>;
 
 template <class T>
-concept OpaqueClass = (std::is_class_v<T> || std::is_union_v<T>) && std::is_trivially_copyable_v<T> &&
-                      std::move_constructible<T> && !Handle<T>;
+concept OpaqueClass = (std::is_class_v<T> ||
+                       std::is_union_v<T>)&&std::is_trivially_copyable_v<T>&& std::move_constructible<T> &&
+                      !Handle<T>;
 
 template <class T>
 consteval Shape shape_of_class() {
@@ -130,7 +136,8 @@ consteval Shape shape_of_class() {
   } else if constexpr (is_std_array<T>) {
     return Shape::array;
   } else if constexpr (Keyed<T>) {
-    return requires { typename T::mapped_type; } ? Shape::map : Shape::set;
+    return requires { typename T::mapped_type; }
+    ? Shape::map : Shape::set;
   } else if constexpr (Sequence<T>) {
     return Shape::sequence;
   } else if constexpr (Handle<T>) {
@@ -203,15 +210,17 @@ concept Plain = is_plain<T>();
 
 /// A container whose elements are plain and lie side by side: travels as their bytes.
 template <class T>
-concept PlainRun = kShape<T> == Shape::sequence && std::ranges::contiguous_range<T> && Plain<typename T::value_type> &&
-                   std::default_initializable<typename T::value_type> &&
-                   requires(T& to, std::size_t size) { to.resize(size); };
+concept PlainRun = kShape<T>
+== Shape::sequence&& std::ranges::contiguous_range<T>&& Plain<typename T::value_type>&&
+        std::default_initializable<typename T::value_type>&& requires(T& to, std::size_t size) {
+  to.resize(size);
+};
 
 // Whether a value can travel with all that is in it.
 
 enum class Use : std::uint8_t {
-  send,             ///< as an argument, where it is given
-  take,             ///< as an argument, where it is received: views look into the payload, which outlives the call
+  send,  ///< as an argument, where it is given
+  take,  ///< as an argument, where it is received: views look into the payload, which outlives the call
   send_and_return,  ///< as a result: no views, since the payload is gone before they are looked at
 };
 
@@ -257,7 +266,8 @@ consteval bool can_travel(TypeList<Seen...> seen) {
   } else if constexpr (shape == Shape::set || shape == Shape::array || shape == Shape::sequence) {
     return can_all_travel<use, T>(TypeList<typename T::value_type>{}, seen);
   } else if constexpr (shape == Shape::aggregate) {
-    return can_all_travel<use, T>(decltype(fields_of<T>(std::make_index_sequence<field_count<T>()>{})){}, seen);
+    return can_all_travel<use, T>(decltype(fields_of<T>(std::make_index_sequence<field_count<T>()>{})){},
+                                  seen);
   } else {
     return true;
   }

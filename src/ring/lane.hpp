@@ -72,8 +72,8 @@ constexpr bool is_ring_size(std::uint32_t lines) noexcept {
   return base::is_power_of_two(lines) && lines >= kFrameShare && lines <= kRingLinesMax;
 }
 
-/// How far ahead of the frame at hand both ends ask for the lines that come next.
-inline constexpr std::uint32_t kPrefetchLines = 8;
+/// How many lines ahead of its head a writer makes ready for the frames to come.
+inline constexpr std::uint32_t kPrepareLines = 16;
 
 /// Where the parts of one lane lie in this process. For the peer the memory is read-only, whatever the types say.
 struct LaneView {

@@ -8,7 +8,6 @@
 #include "base/bytes.hpp"
 #include "base/check.hpp"
 #include "base/failure_point.hpp"
-#include "base/prefetch.hpp"
 #include "ring/lane.hpp"
 
 namespace weft::ring {
@@ -24,7 +23,7 @@ class Producer {
   /// `ring` is the start of `lines` (a power of two) zeroed cache lines; `consumed` the reader's counter of lines that
   /// it no longer needs, in the reader's memory and so not trusted beyond what refresh() checks.
   Producer(std::byte* ring, std::uint32_t lines, const base::Atomic<std::uint64_t>* consumed) noexcept
-      : ring_{ring}, lines_{lines}, consumed_{consumed} {
+      : ring_{ring}, lines_{lines}, zeroed_{lines}, consumed_{consumed} {
     WEFT_CHECK(is_ring_size(lines), "a ring has a power of two of lines, within bounds");
   }
 
@@ -53,6 +52,15 @@ class Producer {
     publish(lines_of(bytes), bytes);
     WEFT_FAILURE_POINT("ring.commit.after_publish");
     return position;
+  }
+
+  /// Makes the lines ready that the next frames will begin at. To be called when there is nothing more urgent to do: the
+  /// reader's cache (its hardware prefetcher) holds these lines, and a store to one of them that stood before the store
+  /// that publishes would hold that up for a whole cache-line transfer.
+  void prepare() noexcept {
+    const std::uint64_t room = consumed_seen_ + lines_;
+    const std::uint64_t ahead = head_ + kPrepareLines;
+    zero_up_to(ahead < room ? ahead : room);
   }
 
   /// Marks the frame at `position` as taken back. The reader may have begun it all the same: doorbell and claim words
@@ -111,20 +119,23 @@ class Producer {
   void publish(std::uint32_t lines, std::uint32_t word) noexcept {
     FrameHead* const frame = head_at(head_);
     head_ += lines;
-    // The reader's cache holds these lines from the last lap. Asking for them some frames ahead lets the stores, and
-    // with them every fence and lock that follows, find them at hand (benchmarks/README.md has what it gains).
-    base::prefetch_for_writing(at(head_ + kPrefetchLines));
-    // Relaxed: the release store below carries it; the reader looks at this word only after it has seen that one.
-    head_at(head_)->length.store(0, base::relaxed);
+    zero_up_to(head_ + 1);  // nothing to do where prepare() was called in time
     WEFT_FAILURE_POINT("ring.commit.zeroed_next");
     // SYNC ring-frame: the whole frame, and the zero where the next one will begin.
     frame->length.store(word, base::release);
+  }
+
+  /// The first word of every line from the head up to `position` shall be zero: a frame may begin at any of them.
+  void zero_up_to(std::uint64_t position) noexcept {
+    // Relaxed: the release store of the frame before carries it; the reader looks at a line only after that.
+    for (; zeroed_ < position; ++zeroed_) head_at(zeroed_)->length.store(0, base::relaxed);
   }
 
   std::byte* ring_ = nullptr;
   std::uint32_t lines_ = 0;
   bool corrupt_ = false;
   std::uint64_t head_ = 0;
+  std::uint64_t zeroed_ = 0;  // lines before this position, from the head on, begin with a zero word
   std::uint64_t consumed_seen_ = 0;
   const base::Atomic<std::uint64_t>* consumed_ = nullptr;
 };

@@ -42,6 +42,7 @@ class Peer {
   link::FramePort port;  ///< while serving
   CallList sent;         ///< calls in its ring or running
   std::uint32_t window = 1;
+  bool look_due = false;  ///< frames went out without a look whether the worker sleeps
   State state = State::starting;
 
   std::uint64_t id;

@@ -108,8 +108,16 @@ bool PoolCore::send(Peer& peer, Call& call, std::span<const std::byte> bytes, st
   }
   call.phase = Phase::sent;
   call.peer = &peer;
+  // A worker that has frames in hand cannot sleep before it has answered them, and whoever reads that answer looks
+  // whether it sleeps (drain): so the fence is paid once a batch.
+  const bool had_none = peer.sent.empty();
   peer.sent.push_back(call);
-  peer.port.ring_if_asleep();
+  if (had_none) {
+    peer.port.ring_if_asleep();
+  } else {
+    peer.look_due = true;
+  }
+  peer.port.out.prepare();
   return true;
 }
 
@@ -219,8 +227,9 @@ bool PoolCore::drain(Peer& peer) noexcept {
   const std::uint64_t read = peer.port.in.position() - before;
   if (read == 0) return false;
   peer.port.in.publish_consumed();
-  // A worker that found its ring full naps until there is room.
-  if (read > base::kRingLines / 2) peer.port.ring_if_asleep();
+  // Due for frames that were sent without a look; and a worker that found its ring full naps until there is room.
+  if ((peer.look_due && !peer.sent.empty()) || read > base::kRingLines / 2) peer.port.ring_if_asleep();
+  peer.look_due = false;
   if (peer.exchange.returns_waiting() >= base::kReturnsBatch && peer.exchange.flush_returns(peer.port)) {
     peer.port.ring_if_asleep();
   }

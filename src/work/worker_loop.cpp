@@ -142,6 +142,7 @@ void WorkerLoop::after_reply() noexcept {
   // One full fence serves the doorbell and the claim.
   const doorbell::Word word = parts_.port.published();
   if (word.mode() == doorbell::Mode::urgent) [[unlikely]] parts_.port.ring(word);
+  parts_.port.out.prepare();
   const std::uint64_t now = base::ticks();
   const std::uint64_t took = now - last_ticks_;
   last_ticks_ = now;

@@ -114,6 +114,8 @@ std::vector<Case> ring_cases() {
                               RingPlan{{2, 2, 2, 2, 2, 2, 2}, 0, false, {1, 1, 2}}),
       make_case<RingScenario>("ring: full, with padding to come",
                               RingPlan{{1, 2, 2, 2, 2, 2, 2, 2}, 1, true, {2, 1}}),
+      make_case<RingScenario>("ring: more than a lap, full from the start",
+                              RingPlan{{2, 2, 2, 2, 2, 2, 2}, 0, false, {2, 1, 2, 2, 1, 2, 2, 2, 2, 1, 2}}),
       make_case<DyingWriterScenario>("ring: the writer dies anywhere",
                                      RingPlan{{2, 2, 2, 2, 2, 2, 1}, 7, true, {2, 2, 1}}),
   };

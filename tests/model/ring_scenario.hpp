@@ -2,6 +2,7 @@
 // A small ring for scenarios, whose past (what lies in its lines, how far the reader has come) is played before the
 // threads start.
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -25,6 +26,7 @@ struct SmallRing {
   ring::LaneCounters reader{};
   ring::Producer out{bytes.data(), kLines, &reader.consumed};
   ring::Consumer in{bytes.data(), kLines, &reader.consumed};
+  std::uint64_t last_position = 0;  ///< the writer's note
 
   SmallRing() {
     for (std::uint32_t line = 0; line < kLines; ++line) {

@@ -4,7 +4,6 @@
 #include <span>
 #include <string_view>
 #include <utility>
-
 #include <weft/export.hpp>
 
 namespace weft {
@@ -49,7 +48,9 @@ class WEFT_EXPORT Buffer {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
-  [[nodiscard]] std::string_view text() const noexcept { return {reinterpret_cast<const char*>(data_), size_}; }
+  [[nodiscard]] std::string_view text() const noexcept {
+    return {reinterpret_cast<const char*>(data_), size_};
+  }
 
   /// The bytes for writing. Where they are not this process's alone (lent by another process, lent to one, or shared
   /// with another handle) this handle first gets a copy of its own. Throws Exhausted.

@@ -19,7 +19,7 @@ enum class Encoding : std::uint8_t {
   text = 2,     ///< one string, or the elements of one contiguous container, as they are
   values = 3,   ///< a FlexBuffers vector with one element an argument
   buffer = 4,   ///< no bytes: the value is attachment 0
-  message = 5,  ///< a FlatBuffers root
+  message = 5,  ///< no bytes: attachment 0 is a FlatBuffers root
 };
 
 /// "text", "values"; for messages.

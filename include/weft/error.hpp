@@ -12,9 +12,9 @@ namespace weft {
 
 /// What a caller can do about an error, whatever its type.
 struct Verdict {
-  bool may_have_run = false;     ///< the task may have had effects
-  bool retry_is_safe = true;     ///< it had none, or the failure is known to come before them
-  bool worker_survived = true;   ///< the worker goes on with other tasks
+  bool may_have_run = false;    ///< the task may have had effects
+  bool retry_is_safe = true;    ///< it had none, or the failure is known to come before them
+  bool worker_survived = true;  ///< the worker goes on with other tasks
 };
 
 /// Root of every error that weft itself raises. what() says what happened and what to do.
@@ -79,12 +79,12 @@ class TaskFailed : public Error, public TaskException {
 /// How a worker ended, for the errors that tell of it.
 struct WorkerEnd {
   std::int64_t pid = 0;
-  std::string task;            ///< what it was running, by name; empty if nothing
-  int signal = 0;              ///< 0 unless a signal ended it
-  int exit_code = 0;           ///< where it exited
-  std::uint64_t address = 0;   ///< faulting address, of the signals that have one
-  std::string reason;          ///< e.g. the exception that escaped, by type and text
-  std::string last_output;     ///< the end of what it wrote to stderr, where captured
+  std::string task;           ///< what it was running, by name; empty if nothing
+  int signal = 0;             ///< 0 unless a signal ended it
+  int exit_code = 0;          ///< where it exited
+  std::uint64_t address = 0;  ///< faulting address, of the signals that have one
+  std::string reason;         ///< e.g. the exception that escaped, by type and text
+  std::string last_output;    ///< the end of what it wrote to stderr, where captured
   std::chrono::microseconds cpu_time{0};
   std::uint64_t memory_peak_bytes = 0;
 };

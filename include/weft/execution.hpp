@@ -10,7 +10,6 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
-
 #include <weft/deadline.hpp>
 #include <weft/detail/call_handle.hpp>
 #include <weft/error.hpp>

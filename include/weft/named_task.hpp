@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-
 #include <weft/detail/signature.hpp>
 #include <weft/task.hpp>
 
@@ -46,7 +45,9 @@ bool register_function(const char* name) {
 template <class Function>
 class NamedTask {
  public:
-  explicit NamedTask(const char* name) : id_{detail::named_id<Function>(name)} { detail::remember_name(id_, name); }
+  explicit NamedTask(const char* name) : id_{detail::named_id<Function>(name)} {
+    detail::remember_name(id_, name);
+  }
   [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
 
  private:
@@ -62,5 +63,6 @@ template <class Function>
 }  // namespace weft
 
 /// Registers a free function under a name, at namespace scope of a binary whose workers shall know it.
-#define WEFT_TASK(name, function) \
-  [[maybe_unused]] static const bool weft_task_registered_##name = ::weft::detail::register_function<&function>(#name)
+#define WEFT_TASK(name, function)                                  \
+  [[maybe_unused]] static const bool weft_task_registered_##name = \
+      ::weft::detail::register_function<&function>(#name)

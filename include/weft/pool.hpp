@@ -7,7 +7,6 @@
 #include <optional>
 #include <string>
 #include <vector>
-
 #include <weft/detail/submitter.hpp>
 #include <weft/execution.hpp>
 #include <weft/export.hpp>

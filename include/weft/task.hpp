@@ -7,7 +7,6 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
-
 #include <weft/codec.hpp>
 #include <weft/detail/callable.hpp>
 #include <weft/detail/typename.hpp>
@@ -67,7 +66,7 @@ void invoke_with(TaskCall& call, Function&& function) {
         args);
   };
   using R = std::remove_cvref_t<decltype(run())>;
-  require_result<R>();
+  static_assert(require_result<R>());
   if constexpr (std::is_void_v<R>) {
     run();
     call.value({});
@@ -105,12 +104,12 @@ struct LambdaTask {
  private:
   struct Spread {
     template <class... Rest>
-      requires std::is_invocable_v<Lambda&, Rest...>
+    requires std::is_invocable_v<Lambda&, Rest...>
     decltype(auto) operator()(const LambdaBytes<Lambda>& bytes, Rest&&... rest) const {
       return as_object<Lambda>(bytes)(std::forward<Rest>(rest)...);
     }
     template <class... Rest>
-      requires std::is_invocable_v<Lambda&, TaskScope&, Rest...>
+    requires std::is_invocable_v<Lambda&, TaskScope&, Rest...>
     decltype(auto) operator()(TaskScope& scope, const LambdaBytes<Lambda>& bytes, Rest&&... rest) const {
       return as_object<Lambda>(bytes)(scope, std::forward<Rest>(rest)...);
     }
@@ -123,7 +122,7 @@ constinit const TaskEntry LambdaTask<Lambda, Args...>::entry{&entry, kTaskMagic,
 template <class Task>
 struct AggregateTask {
   static void invoke(TaskCall& call) {
-    if constexpr (requires(Task& task, TaskScope& scope) { task.run(scope); }) {
+    if constexpr (requires(Task & task, TaskScope & scope) { task.run(scope); }) {
       invoke_with<Task>(call, [&](Task&& task) -> decltype(auto) { return task.run(call.scope()); });
     } else {
       invoke_with<Task>(call, [](Task&& task) -> decltype(auto) { return task.run(); });

@@ -3,7 +3,6 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
-
 #include <weft/export.hpp>
 
 namespace weft {

@@ -12,6 +12,7 @@
 #include <weft/export.hpp>
 #include <weft/init.hpp>
 #include <weft/initializer.hpp>
+#include <weft/message.hpp>
 #include <weft/named_task.hpp>
 #include <weft/pool.hpp>
 #include <weft/task.hpp>

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-
 #include <weft/pool.hpp>
 
 namespace weft {

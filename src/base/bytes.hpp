@@ -13,6 +13,8 @@ constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t unit) noexce
   return (value + unit - 1) & ~(unit - 1);
 }
 
-constexpr bool is_power_of_two(std::uint64_t value) noexcept { return value != 0 && (value & (value - 1)) == 0; }
+constexpr bool is_power_of_two(std::uint64_t value) noexcept {
+  return value != 0 && (value & (value - 1)) == 0;
+}
 
 }  // namespace weft::base

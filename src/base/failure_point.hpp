@@ -8,6 +8,7 @@
 namespace weft::base {
 
 /// Dies by SIGKILL if the environment variable WEFT_DIE_AT is `name` (or `name:N`: at the N-th pass, counted from 1).
+/// If WEFT_DIE_MARK names a file, only the process that can create it dies: one, and the file tells that it did.
 void failure_point(const char* name) noexcept;
 
 }  // namespace weft::base

@@ -36,6 +36,8 @@ inline constexpr std::uint32_t kReturnsBatch = 4;
 
 // Workers.
 
+/// A worker that closes its control socket is about to end; one that is still there so much later is not.
+inline constexpr std::uint64_t kEndNsMax = 1'000'000'000;
 /// Five starts that fail within so long open the circuit, for so long.
 inline constexpr std::uint64_t kCircuitWindowNs = 10'000'000'000;
 /// Frames in flight to one worker at the most.

@@ -13,9 +13,10 @@ namespace weft::base {
 
 namespace {
 
-long futex(Atomic<std::uint32_t>& word, int operation, std::uint32_t value, const timespec* timeout) noexcept {
-  return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | FUTEX_PRIVATE_FLAG, value, timeout,
-                   nullptr, 0);
+long futex(Atomic<std::uint32_t>& word, int operation, std::uint32_t value,
+           const timespec* timeout) noexcept {
+  return ::syscall(SYS_futex, reinterpret_cast<std::uint32_t*>(&word), operation | FUTEX_PRIVATE_FLAG, value,
+                   timeout, nullptr, 0);
 }
 
 /// True where the kernel runs a full fence on every thread of this process for us.
@@ -25,7 +26,8 @@ bool process_wide_fence() noexcept {
   return registered && ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
-constexpr int kSpins = kModelled ? 1 : 64;  // about 2 us: longer than almost every section that this mutex guards
+constexpr int kSpins =
+    kModelled ? 1 : 64;  // about 2 us: longer than almost every section that this mutex guards
 
 }  // namespace
 

@@ -18,7 +18,8 @@ class Mutex {
   Mutex& operator=(const Mutex&) = delete;
 
   void lock() noexcept {
-    if (!try_lock()) [[unlikely]] lock_slowly();
+    if (!try_lock()) [[unlikely]]
+      lock_slowly();
   }
   [[nodiscard]] bool try_lock() noexcept {
     // SYNC mutex: everything that the last holder did.
@@ -29,7 +30,8 @@ class Mutex {
     held_.store(0, release);
     // The compiler must not look first; the processor may (store buffer), which lock_slowly()'s membarrier rules out.
     compiler_fence();
-    if (waiters_.load(relaxed) != 0) [[unlikely]] wake_one();
+    if (waiters_.load(relaxed) != 0) [[unlikely]]
+      wake_one();
   }
 
   /// The same for a mutex that whoever takes it next may destroy: unlock() looks at it once more after it has let go.

@@ -14,8 +14,8 @@ namespace weft::base {
 /// error that tells the caller what to do next.
 struct Fault {
   enum class Kind {
-    exhausted,     ///< memory, descriptors or processes ran out; `message` names the limit and how to raise it
-    violation,     ///< another process wrote something that does not hold
+    exhausted,  ///< memory, descriptors or processes ran out; `message` names the limit and how to raise it
+    violation,  ///< another process wrote something that does not hold
     incompatible,  ///< the peer is of another build, layout or schema
     system,        ///< a system call failed for another reason
     encoding,      ///< a value cannot be encoded or decoded
@@ -29,15 +29,17 @@ struct Fault {
     return {Kind::system, error, std::string{what} + ": " + std::strerror(error)};
   }
   static Fault violation(std::string message) { return {Kind::violation, 0, std::move(message)}; }
-  static Fault exhausted(std::string message, int error = 0) { return {Kind::exhausted, error, std::move(message)}; }
+  static Fault exhausted(std::string message, int error = 0) {
+    return {Kind::exhausted, error, std::move(message)};
+  }
 };
 
 /// A T or the Fault that kept it from being. std::expected, which GCC 12 and Clang 14 do not have.
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_{std::move(value)} {}                // NOLINT(google-explicit-constructor)
-  Result(Fault fault) : fault_{std::move(fault)} {}            // NOLINT(google-explicit-constructor)
+  Result(T value) : value_{std::move(value)} {}      // NOLINT(google-explicit-constructor)
+  Result(Fault fault) : fault_{std::move(fault)} {}  // NOLINT(google-explicit-constructor)
   [[nodiscard]] explicit operator bool() const noexcept { return value_.has_value(); }
   [[nodiscard]] T& operator*() & noexcept { return get(); }
   [[nodiscard]] T&& operator*() && noexcept { return std::move(get()); }

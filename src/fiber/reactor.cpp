@@ -27,6 +27,7 @@
 #include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "base/unique_fd.hpp"
+#include "fiber/stack_switches.hpp"
 
 namespace weft::fiber {
 
@@ -39,17 +40,22 @@ namespace {
 thread_local Reactor* tls_reactor = nullptr;
 
 SteadyTime steady_time(std::uint64_t ns) noexcept {
-  return SteadyTime{std::chrono::nanoseconds{static_cast<std::int64_t>(std::min<std::uint64_t>(ns, INT64_MAX))}};
+  return SteadyTime{
+      std::chrono::nanoseconds{static_cast<std::int64_t>(std::min<std::uint64_t>(ns, INT64_MAX))}};
 }
 
 }  // namespace
 
 class Reactor::Algorithm final : public fibers::algo::algorithm {
  public:
-  Algorithm() : reactor_{*this}, epoll_{::epoll_create1(EPOLL_CLOEXEC)}, bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+  Algorithm()
+      : reactor_{*this},
+        epoll_{::epoll_create1(EPOLL_CLOEXEC)},
+        bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
     WEFT_CHECK(epoll_ && bell_, "a reactor needs two descriptors: raise RLIMIT_NOFILE (ulimit -n)");
     watch(bell_.get(), EPOLLIN | EPOLLET, nullptr);
     tls_reactor = &reactor_;
+    set_spin(base::kSpinNsMax);
   }
   ~Algorithm() override {
     if (tls_reactor == &reactor_) tls_reactor = nullptr;
@@ -66,6 +72,7 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
     fibers::context* const next = &ready_.front();
     ready_.pop_front();
     if (!next->is_context(fibers::type::dispatcher_context)) --ready_count_;
+    switches_.begin(*next);
     return next;
   }
   bool has_ready_fibers() const noexcept override { return !ready_.empty(); }
@@ -89,11 +96,16 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   /// Bells stay registered after the source is detached, so that the next wait costs no system call. `id` tells a new
   /// bell from an old one whose number it got.
   void watch_bell(int fd, std::uint64_t id) {
-    const auto same = std::find_if(watched_.begin(), watched_.end(), [&](const Watched& w) { return w.fd == fd; });
+    const auto same =
+        std::find_if(watched_.begin(), watched_.end(), [&](const Watched& w) { return w.fd == fd; });
     if (same != watched_.end() && same->id == id) return;
     if (same != watched_.end()) watched_.erase(same);
     watch(fd, EPOLLIN | EPOLLET, nullptr);
     watched_.push_back({fd, id});
+  }
+  void set_spin(std::uint64_t ns) noexcept {
+    spin_ns_ = ns;
+    spin_ticks_ = ns * base::ticks_per_us() / 1000;
   }
   [[nodiscard]] bool poll_sources() noexcept {
     bool any = false;
@@ -120,11 +132,15 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   base::Atomic<bool> notified_{false};
   base::Atomic<bool> asleep_{false};
   std::uint64_t spin_limit_ns_ = base::kSpinNsMax;
-  std::uint64_t spin_ns_ = base::kSpinNsMax;
+  std::uint64_t spin_ns_ = 0;
+  std::uint64_t spin_ticks_ = 0;
   std::uint64_t sleeps_ = 0;
 
  private:
-  [[nodiscard]] bool ready() noexcept { return ready_count_ != 0 || notified_.exchange(false, base::relaxed); }
+  [[no_unique_address]] StackSwitches switches_;
+  [[nodiscard]] bool ready() noexcept {
+    return ready_count_ != 0 || notified_.exchange(false, base::relaxed);
+  }
   void ring() noexcept {
     const std::uint64_t one = 1;
     while (::write(bell_.get(), &one, sizeof one) < 0 && errno == EINTR) {
@@ -165,7 +181,8 @@ void Reactor::Algorithm::sleep(const SteadyTime& until) noexcept {
   if (quiet && ready_count_ == 0) {
     std::uint64_t timeout = kNever;
     if (until != SteadyTime::max()) {
-      const auto left = std::chrono::duration_cast<std::chrono::nanoseconds>(until - std::chrono::steady_clock::now());
+      const auto left =
+          std::chrono::duration_cast<std::chrono::nanoseconds>(until - std::chrono::steady_clock::now());
       timeout = static_cast<std::uint64_t>(std::max<std::int64_t>(0, left.count()));
     }
     const std::uint64_t begin = base::now_ns();
@@ -188,7 +205,8 @@ void Reactor::Algorithm::wait(std::uint64_t timeout_ns) noexcept {
                                    timeout_ns == kNever ? nullptr : &timeout, nullptr);
   for (int i = 0; i < count; ++i) {
     // Bells carry no tag: they only end the sleep. The others are fibers that wait for a descriptor.
-    if (const void* const tag = events[static_cast<std::size_t>(i)].data.ptr) static_cast<const Waker*>(tag)->wake();
+    if (const void* const tag = events[static_cast<std::size_t>(i)].data.ptr)
+      static_cast<const Waker*>(tag)->wake();
   }
 }
 
@@ -214,7 +232,8 @@ Reactor& Reactor::current() {
 
 void Reactor::attach(Source& source, int fd, std::uint64_t id) {
   auto& sources = algorithm_.sources_;
-  const auto found = std::find_if(sources.begin(), sources.end(), [&](const auto& s) { return s.source == &source; });
+  const auto found =
+      std::find_if(sources.begin(), sources.end(), [&](const auto& s) { return s.source == &source; });
   if (found != sources.end()) {
     ++found->uses;
     return;
@@ -225,7 +244,8 @@ void Reactor::attach(Source& source, int fd, std::uint64_t id) {
 
 void Reactor::detach(Source& source) noexcept {
   auto& sources = algorithm_.sources_;
-  const auto found = std::find_if(sources.begin(), sources.end(), [&](const auto& s) { return s.source == &source; });
+  const auto found =
+      std::find_if(sources.begin(), sources.end(), [&](const auto& s) { return s.source == &source; });
   WEFT_CHECK(found != sources.end(), "detach without attach");
   if (--found->uses == 0) sources.erase(found);
 }
@@ -286,16 +306,18 @@ bool Reactor::wait_writable(int fd, std::uint64_t deadline_ns) { return wait_fd(
 void Reactor::set_spin_limit(std::uint64_t ns) noexcept {
   if (ns == algorithm_.spin_limit_ns_) return;
   algorithm_.spin_limit_ns_ = ns;
-  algorithm_.spin_ns_ = ns;
+  algorithm_.set_spin(ns);
 }
 
-std::uint64_t Reactor::spin_ticks() const noexcept { return algorithm_.spin_ns_ * base::ticks_per_us() / 1000; }
+std::uint64_t Reactor::spin_ticks() const noexcept { return algorithm_.spin_ticks_; }
 
 void Reactor::spun(bool worth) noexcept {
   // Multiplicative both ways: a few wasted spins bring it down to the floor, a few useful ones up again.
   const std::uint64_t limit = algorithm_.spin_limit_ns_;
   const std::uint64_t floor = std::min<std::uint64_t>(limit, base::kSpinNsMin);
-  algorithm_.spin_ns_ = worth ? std::min(limit, algorithm_.spin_ns_ * 2 + 1) : std::max(floor, algorithm_.spin_ns_ / 2);
+  const std::uint64_t now = algorithm_.spin_ns_;
+  const std::uint64_t next = worth ? std::min(limit, now * 2 + 1) : std::max(floor, now / 2);
+  if (next != now) algorithm_.set_spin(next);
 }
 
 std::uint64_t Reactor::sleeps() const noexcept { return algorithm_.sleeps_; }

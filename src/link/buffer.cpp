@@ -1,12 +1,11 @@
-#include <weft/buffer.hpp>
-
 #include <cstring>
 #include <new>
 #include <string>
-
+#include <weft/buffer.hpp>
 #include <weft/error.hpp>
 
 #include "link/buffer_box.hpp"
+#include "process/forked.hpp"
 #include "process/memory_headroom.hpp"
 
 namespace weft {
@@ -54,6 +53,9 @@ Buffer BufferBox::make(memory::BlockView view, std::shared_ptr<link::ReturnBox> 
 namespace {
 
 Buffer allocate(std::size_t size) {
+  if (process::in_forked_child()) {
+    throw Error{"weft was in use before fork(), and its shared memory is not in this child", {}};
+  }
   auto block = link::arena().allocate(size);
   if (!block) throw Exhausted{block.fault().message};
   return detail::BufferBox::make(std::move(*block));

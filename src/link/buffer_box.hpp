@@ -4,7 +4,6 @@
 #include <memory>
 #include <mutex>
 #include <vector>
-
 #include <weft/buffer.hpp>
 
 #include "base/atomic.hpp"
@@ -52,8 +51,8 @@ namespace weft::detail {
 /// What the handles of one Buffer share: bytes of this process's arena, or bytes that a peer lent.
 struct BufferBox {
   base::Atomic<std::uint32_t> handles{1};
-  memory::Block block;      ///< own bytes
-  memory::BlockView view;   ///< lent bytes
+  memory::Block block;                      ///< own bytes
+  memory::BlockView view;                   ///< lent bytes
   std::shared_ptr<link::ReturnBox> lender;  ///< of lent bytes
   std::uint64_t loan = 0;
 

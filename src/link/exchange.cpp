@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "base/failure_point.hpp"
 #include "process/descriptors.hpp"
 
 namespace weft::link {
@@ -19,7 +20,8 @@ Result<wire::BlockReference> Exchange::lend_one(const Buffer& buffer) {
   const detail::BufferBox* const box = detail::BufferBox::of(buffer);
   wire::BlockReference reference;
   if (box == nullptr) return reference;  // no bytes: loan 0 says so
-  const auto offset_in = static_cast<std::uint64_t>(buffer.data() - (box->lender ? box->view.bytes.data() : box->block.data()));
+  const auto offset_in =
+      static_cast<std::uint64_t>(buffer.data() - (box->lender ? box->view.bytes.data() : box->block.data()));
   if (box->lender == returns_) {
     // The peer's own bytes go home.
     reference.loan = box->loan;
@@ -42,11 +44,13 @@ Result<wire::BlockReference> Exchange::lend_one(const Buffer& buffer) {
     const memory::ChunkInfo chunk = block.chunk();
     const std::array<int, 1> descriptor{chunk.fd};
     if (auto sent = write_control(wire::Chunk{chunk.id, chunk.bytes}, descriptor); !sent) return sent.fault();
+    WEFT_FAILURE_POINT("exchange.lend.after_chunk");
     if (auto noted = loans_.chunk_sent(block); !noted) return noted.fault();
   }
   const memory::BlockRef where = block.ref();
   auto loan = loans_.lend(std::move(block));
   if (!loan) return loan.fault();
+  WEFT_FAILURE_POINT("exchange.lend.lent");
   reference.loan = *loan;
   reference.chunk = where.chunk;
   reference.offset = where.offset;
@@ -68,7 +72,8 @@ Result<void> Exchange::lend(std::span<const Buffer> buffers, std::vector<wire::B
   if (buffers.size() > kReferencesMax) {
     return Fault{Fault::Kind::encoding, 0,
                  "a task or result holds " + std::to_string(buffers.size()) + " buffers; at most " +
-                     std::to_string(kReferencesMax) + " travel at once: put them into one buffer, or send several tasks"};
+                     std::to_string(kReferencesMax) +
+                     " travel at once: put them into one buffer, or send several tasks"};
   }
   if (auto told = tell_retired(); !told) return told;
   for (const Buffer& buffer : buffers) {
@@ -88,7 +93,8 @@ void Exchange::unlend(std::span<const wire::BlockReference> references) noexcept
   }
 }
 
-Result<void> Exchange::borrow(std::span<const wire::BlockReference> references, std::vector<Buffer>& buffers) {
+Result<void> Exchange::borrow(std::span<const wire::BlockReference> references,
+                              std::vector<Buffer>& buffers) {
   buffers.clear();
   for (const wire::BlockReference& named : references) {
     const wire::BlockReference reference = named;  // a private copy: what is checked is what is used
@@ -111,11 +117,13 @@ Result<void> Exchange::borrow(std::span<const wire::BlockReference> references, 
       // The chunk was sent before the frame that names it, so it is in the socket, or was never sent.
       auto control = read_control();
       if (!control) return control.fault();
-      if (control->state != Control::State::nothing) return Fault::violation("expected a chunk on the control socket");
+      if (control->state != Control::State::nothing)
+        return Fault::violation("expected a chunk on the control socket");
       auto again = chunks_.resolve(where);
       if (!again) return again.fault();
       view = std::move(again);
     }
+    WEFT_FAILURE_POINT("exchange.borrow.resolved");
     buffers.push_back(detail::BufferBox::make(std::move(*view), returns_, reference.loan));
   }
   return {};
@@ -127,8 +135,10 @@ bool Exchange::flush_returns(FramePort& port) noexcept {
     constexpr std::size_t kPerFrame = 64;
     std::array<std::uint64_t, kPerFrame> loans;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     // Room first: what is taken out of the box must be told.
-    if (port.out.try_claim(static_cast<std::uint32_t>(sizeof(wire::FrameHeader) + sizeof loans)) == nullptr) break;
+    if (port.out.try_claim(static_cast<std::uint32_t>(sizeof(wire::FrameHeader) + sizeof loans)) == nullptr)
+      break;
     const std::size_t count = returns_->take(loans.data(), loans.size());
+    WEFT_FAILURE_POINT("exchange.returns.taken");
     wire::FrameHeader header;
     header.kind = wire::Kind::release;
     any = port.send(header, {}, std::as_bytes(std::span{loans.data(), count}));
@@ -147,7 +157,9 @@ bool Exchange::on_release(std::span<const std::byte> payload) noexcept {
 }
 
 Result<Exchange::Control> Exchange::read_control() {
-  for (;;) {
+  // The socket holds some hundreds, so who sends so many while they are being read means to keep this side busy.
+  constexpr int kAtOnce = 4096;
+  for (int messages = 0; messages < kAtOnce; ++messages) {
     alignas(16) std::array<std::byte, 64 * 1024> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
     auto received = process::receive(control_.get(), bytes, 8);
     if (!received) return received.fault();
@@ -157,7 +169,8 @@ Result<Exchange::Control> Exchange::read_control() {
     if (!message) return message.fault();
     if (const auto* const chunk = std::get_if<wire::Chunk>(&*message)) {
       if (received->descriptors.size() != 1) return Fault::violation("a chunk came without its descriptor");
-      if (auto done = chunks_.adopt(chunk->id, std::move(received->descriptors.front()), chunk->bytes); !done) {
+      if (auto done = chunks_.adopt(chunk->id, std::move(received->descriptors.front()), chunk->bytes);
+          !done) {
         return done.fault();
       }
     } else if (const auto* const retired = std::get_if<wire::ChunkRetired>(&*message)) {
@@ -166,6 +179,7 @@ Result<Exchange::Control> Exchange::read_control() {
       return Control{Control::State::message, std::move(*message), std::move(received->descriptors)};
     }
   }
+  return Fault::violation("the peer floods the control socket");
 }
 
 Result<void> Exchange::write_control(const wire::ControlMessage& message, std::span<const int> descriptors) {

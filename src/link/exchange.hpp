@@ -4,7 +4,6 @@
 #include <memory>
 #include <span>
 #include <vector>
-
 #include <weft/buffer.hpp>
 
 #include "base/result.hpp"
@@ -55,7 +54,8 @@ class Exchange {
   };
   /// The next message on the control socket, without blocking. Faults: violation, system.
   base::Result<Control> read_control();
-  base::Result<void> write_control(const wire::ControlMessage& message, std::span<const int> descriptors = {});
+  base::Result<void> write_control(const wire::ControlMessage& message,
+                                   std::span<const int> descriptors = {});
 
   [[nodiscard]] std::size_t loans_outstanding() const noexcept { return loans_.outstanding(); }
 

@@ -22,8 +22,8 @@ class FramePort {
   FramePort() = default;
   /// `own` and `peer` are the two lanes, `peer_word` the word in which the peer says how it wants to be woken, `bells`
   /// its eventfds (borrowed).
-  FramePort(const ring::LaneView& own_lane, const ring::LaneView& peer_lane, const base::Atomic<std::uint64_t>* peer_word,
-            int bell_0, int bell_1) noexcept
+  FramePort(const ring::LaneView& own_lane, const ring::LaneView& peer_lane,
+            const base::Atomic<std::uint64_t>* peer_word, int bell_0, int bell_1) noexcept
       : out{own_lane.ring, own_lane.ring_lines, &peer_lane.counters->consumed},
         in{peer_lane.ring, peer_lane.ring_lines, &own_lane.counters->consumed},
         own{own_lane.counters},
@@ -38,7 +38,8 @@ class FramePort {
     const auto bytes =
         static_cast<std::uint32_t>(sizeof(wire::FrameHeader) + references.size_bytes() + payload.size());
     std::byte* frame = out.try_claim(bytes);
-    if (frame == nullptr) [[unlikely]] return false;
+    if (frame == nullptr) [[unlikely]]
+      return false;
     wire::put(frame, header);
     std::byte* at = frame + sizeof(wire::FrameHeader);
     if (!references.empty()) {
@@ -54,7 +55,8 @@ class FramePort {
   /// After publishing: wakes the peer if it sleeps and was not woken yet. Passes a full fence.
   void ring_if_asleep() noexcept {
     const doorbell::Word word = ringer_.published();
-    if (word.mode() == doorbell::Mode::urgent) [[unlikely]] ring(word);
+    if (word.mode() == doorbell::Mode::urgent) [[unlikely]]
+      ring(word);
   }
   /// Passes a full fence and gives the peer's word.
   [[nodiscard]] doorbell::Word published() noexcept { return ringer_.published(); }

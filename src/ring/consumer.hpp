@@ -44,8 +44,10 @@ class Consumer {
     const std::uint32_t index = static_cast<std::uint32_t>(position_) & (lines_ - 1);
     const std::uint32_t line_bytes = static_cast<std::uint32_t>(base::kLineBytes);
     // Padding twice in a row, a length of nothing or of more than may be, a frame over the end: never by our writer.
-    if (word < sizeof(FrameHead) || word > lines_ / kFrameShare * line_bytes) [[unlikely]] return Peek::corrupt;
-    if (word > (lines_ - index) * line_bytes) [[unlikely]] return Peek::corrupt;
+    if (word < sizeof(FrameHead) || word > lines_ / kFrameShare * line_bytes) [[unlikely]]
+      return Peek::corrupt;
+    if (word > (lines_ - index) * line_bytes) [[unlikely]]
+      return Peek::corrupt;
     bytes_ = word;
     return Peek::frame;
   }

@@ -22,8 +22,8 @@ struct LaneHeader {
   std::uint32_t layout_version;
   std::uint32_t owner_pid;
   std::uint64_t lane_bytes;
-  std::uint32_t ring_lines;     ///< a power of two
-  std::uint32_t flags;          ///< none yet
+  std::uint32_t ring_lines;  ///< a power of two
+  std::uint32_t flags;       ///< none yet
   std::uint64_t ring_offset;
   std::uint64_t black_box_offset;
   std::uint64_t black_box_bytes;
@@ -38,12 +38,15 @@ inline constexpr std::uint32_t kLayoutVersion = 1;
 /// same rate and read by the same party, so that no write on the hot path takes away a line that the peer polls.
 struct LaneCounters {
   // Line 0, written after each batch of frames. The peer's producer reads it only when its ring looks full.
-  alignas(base::kLineBytes) base::Atomic<std::uint64_t> consumed;  ///< lines of the peer's ring that may be reused
+  alignas(base::kLineBytes)
+      base::Atomic<std::uint64_t> consumed;  ///< lines of the peer's ring that may be reused
   // Line 1, written once a task by a worker. The peer reads it only to take a task back, and after a crash.
-  alignas(base::kLineBytes) base::Atomic<std::uint64_t> claimed;  ///< frames before this position can't be taken back
-  base::Atomic<std::uint64_t> begun;        ///< frames before this position have begun (exact once the owner is dead)
-  base::Atomic<std::uint64_t> task_ticks;   ///< recent cost of one task, in ticks(); advice, never trusted
-  base::Atomic<std::uint64_t> tasks_done;   ///< statistics
+  alignas(base::kLineBytes)
+      base::Atomic<std::uint64_t> claimed;  ///< frames before this position can't be taken back
+  base::Atomic<std::uint64_t>
+      begun;  ///< frames before this position have begun (exact once the owner is dead)
+  base::Atomic<std::uint64_t> task_ticks;  ///< recent cost of one task, in ticks(); advice, never trusted
+  base::Atomic<std::uint64_t> tasks_done;  ///< statistics
   // Line 2, written when the owner parks and when it wakes. The peer reads it after each frame that it publishes.
   alignas(base::kLineBytes) base::Atomic<std::uint64_t> parked;  ///< a doorbell word (doorbell/doorbell.hpp)
 };

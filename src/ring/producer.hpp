@@ -33,8 +33,8 @@ class Producer {
   }
 
   /// Room for a frame of `bytes` (at least sizeof(FrameHead), at most frame_bytes_max()), or nullptr while the reader
-  /// has not made enough of it. The frame becomes visible with commit(); a claim that is not committed may be
-  /// forgotten or repeated with another size.
+  /// has not made enough of it. The frame becomes visible with commit(); a claim that nothing was written to
+  /// may be forgotten or repeated with another size.
   [[nodiscard]] std::byte* try_claim(std::uint32_t bytes) noexcept {
     const std::uint32_t lines = lines_of(bytes);
     const std::uint32_t index = static_cast<std::uint32_t>(head_) & (lines_ - 1);
@@ -98,7 +98,8 @@ class Producer {
 
  private:
   static std::uint32_t lines_of(std::uint32_t bytes) noexcept {
-    return (bytes + static_cast<std::uint32_t>(base::kLineBytes) - 1) / static_cast<std::uint32_t>(base::kLineBytes);
+    return (bytes + static_cast<std::uint32_t>(base::kLineBytes) - 1) /
+           static_cast<std::uint32_t>(base::kLineBytes);
   }
   FrameHead* head_at(std::uint64_t position) noexcept { return reinterpret_cast<FrameHead*>(at(position)); }
 
@@ -119,6 +120,9 @@ class Producer {
   void publish(std::uint32_t lines, std::uint32_t word) noexcept {
     FrameHead* const frame = head_at(head_);
     head_ += lines;
+    // The lines within the frame hold its payload by now; whatever they begin with is none of the ring's words.
+    if (zeroed_ < head_) [[unlikely]]
+      zeroed_ = head_;
     zero_up_to(head_ + 1);  // nothing to do where prepare() was called in time
     WEFT_FAILURE_POINT("ring.commit.zeroed_next");
     // SYNC ring-frame: the whole frame, and the zero where the next one will begin.

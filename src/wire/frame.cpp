@@ -1,6 +1,6 @@
 #include "wire/frame.hpp"
 
-#include <type_traits>
+#include <cstdint>
 #include <weft/encoder.hpp>
 
 // The generated structs keep their fields private, and only the compiler may look. Everything that the generated header
@@ -46,28 +46,26 @@ WEFT_SAME_PLACE(BlockReference, length, BlockReference, length_);
 
 #undef WEFT_SAME_PLACE
 
-template <class Ours, class Theirs>
-constexpr bool is_same_number(Ours ours, Theirs theirs) {
-  return static_cast<std::underlying_type_t<Ours>>(ours) ==
-         static_cast<std::underlying_type_t<Theirs>>(theirs);
+constexpr bool operator==(Kind ours, schemas::FrameKind theirs) {
+  return static_cast<std::uint8_t>(ours) == static_cast<std::uint8_t>(theirs);
 }
+static_assert(Kind::task == schemas::FrameKind::task && Kind::value == schemas::FrameKind::value &&
+                  Kind::failure == schemas::FrameKind::failure &&
+                  Kind::returned == schemas::FrameKind::returned &&
+                  Kind::release == schemas::FrameKind::release && Kind::cancel == schemas::FrameKind::cancel,
+              "src/wire/frame.hpp and schemas/frame.fbs number the kinds differently");
+static_assert(Kind::cancel == schemas::FrameKind::MAX, "a kind that src/wire/frame.hpp lacks");
 
-static_assert(is_same_number(Kind::task, schemas::FrameKind::task));
-static_assert(is_same_number(Kind::value, schemas::FrameKind::value));
-static_assert(is_same_number(Kind::failure, schemas::FrameKind::failure));
-static_assert(is_same_number(Kind::returned, schemas::FrameKind::returned));
-static_assert(is_same_number(Kind::release, schemas::FrameKind::release));
-static_assert(is_same_number(Kind::cancel, schemas::FrameKind::cancel));
-static_assert(is_same_number(Kind::cancel, schemas::FrameKind::MAX),
-              "a kind that src/wire/frame.hpp does not know");
-
-static_assert(is_same_number(Encoding::nothing, schemas::PayloadEncoding::nothing));
-static_assert(is_same_number(Encoding::bytes, schemas::PayloadEncoding::bytes));
-static_assert(is_same_number(Encoding::text, schemas::PayloadEncoding::text));
-static_assert(is_same_number(Encoding::values, schemas::PayloadEncoding::values));
-static_assert(is_same_number(Encoding::buffer, schemas::PayloadEncoding::buffer));
-static_assert(is_same_number(Encoding::message, schemas::PayloadEncoding::message));
-static_assert(is_same_number(Encoding::message, schemas::PayloadEncoding::MAX),
-              "an encoding that weft/encoder.hpp lacks");
+constexpr bool operator==(Encoding ours, schemas::PayloadEncoding theirs) {
+  return static_cast<std::uint8_t>(ours) == static_cast<std::uint8_t>(theirs);
+}
+static_assert(Encoding::nothing == schemas::PayloadEncoding::nothing &&
+                  Encoding::bytes == schemas::PayloadEncoding::bytes &&
+                  Encoding::text == schemas::PayloadEncoding::text &&
+                  Encoding::values == schemas::PayloadEncoding::values &&
+                  Encoding::buffer == schemas::PayloadEncoding::buffer &&
+                  Encoding::message == schemas::PayloadEncoding::message,
+              "weft/encoder.hpp and schemas/frame.fbs number the encodings differently");
+static_assert(Encoding::message == schemas::PayloadEncoding::MAX, "an encoding that weft/encoder.hpp lacks");
 
 }  // namespace weft::wire

@@ -49,17 +49,36 @@ struct BlockReference {
 };
 static_assert(sizeof(BlockReference) == 32);
 
-/// Fills in a claimed frame, all but the two words that are the ring's: the reader polls the first meanwhile.
+// A header goes in and out as four whole words, so that no load waits for narrower stores to its bytes.
+
+/// Fills in a claimed frame, all but its length: the reader polls that word meanwhile.
 inline void put(std::byte* frame, const FrameHeader& header) noexcept {
-  constexpr std::size_t kSkip = offsetof(FrameHeader, slot);
-  std::memcpy(frame + kSkip, reinterpret_cast<const std::byte*>(&header) + kSkip, sizeof header - kSkip);
+  const std::uint64_t place = std::uint64_t{header.generation} << 32 | header.slot;
+  const std::uint64_t what = static_cast<std::uint64_t>(header.kind) | std::uint64_t{header.encoding} << 8 |
+                             std::uint64_t{header.flags} << 16 | std::uint64_t{header.attachments} << 32;
+  const std::uint32_t not_withdrawn = 0;
+  std::memcpy(frame + offsetof(FrameHeader, withdrawn), &not_withdrawn, sizeof not_withdrawn);
+  std::memcpy(frame + offsetof(FrameHeader, slot), &place, sizeof place);
+  std::memcpy(frame + offsetof(FrameHeader, function), &header.function, sizeof header.function);
+  std::memcpy(frame + offsetof(FrameHeader, deadline_ns), &header.deadline_ns, sizeof header.deadline_ns);
+  std::memcpy(frame + offsetof(FrameHeader, kind), &what, sizeof what);
 }
 
-/// A private copy of a frame's header, so that what is checked is what is used. `bytes` >= sizeof(FrameHeader).
+/// A private copy of a frame's header, so that what is checked is what is used. `frame` has sizeof(FrameHeader) bytes.
 inline FrameHeader get(const std::byte* frame) noexcept {
+  std::uint64_t place = 0;
+  std::uint64_t what = 0;
   FrameHeader header;
-  constexpr std::size_t kSkip = offsetof(FrameHeader, slot);
-  std::memcpy(reinterpret_cast<std::byte*>(&header) + kSkip, frame + kSkip, sizeof header - kSkip);
+  std::memcpy(&place, frame + offsetof(FrameHeader, slot), sizeof place);
+  std::memcpy(&header.function, frame + offsetof(FrameHeader, function), sizeof header.function);
+  std::memcpy(&header.deadline_ns, frame + offsetof(FrameHeader, deadline_ns), sizeof header.deadline_ns);
+  std::memcpy(&what, frame + offsetof(FrameHeader, kind), sizeof what);
+  header.slot = static_cast<std::uint32_t>(place);
+  header.generation = static_cast<std::uint32_t>(place >> 32);
+  header.kind = static_cast<Kind>(what);
+  header.encoding = static_cast<std::uint8_t>(what >> 8);
+  header.flags = static_cast<std::uint16_t>(what >> 16);
+  header.attachments = static_cast<std::uint16_t>(what >> 32);
   return header;
 }
 

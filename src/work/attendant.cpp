@@ -12,11 +12,12 @@
 #include <cstring>
 #include <system_error>
 #include <thread>
-
 #include <weft/error.hpp>
 
 #include "base/check.hpp"
 #include "base/clock.hpp"
+#include "process/forked.hpp"
+#include "work/initialized.hpp"
 
 namespace weft::work {
 
@@ -43,28 +44,31 @@ class BlockedSignals {
 }  // namespace
 
 Attendant& Attendant::get() {
+  require_unforked();
   // Never destroyed: its thread runs until the process ends.
   static Attendant& the_attendant = *new Attendant;
-  if (the_attendant.pid_ != ::getpid()) {
-    throw Error{"weft was in use before fork(): its threads are not in this child; call exec, or use weft after fork only", {}};
-  }
   return the_attendant;
 }
 
 bool Attendant::is_current() noexcept { return on_attendant; }
 
 Attendant::Attendant()
-    : epoll_{::epoll_create1(EPOLL_CLOEXEC)}, bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}, pid_{::getpid()} {
-  if (!epoll_ || !bell_) throw Exhausted{std::string{"no descriptor for weft's attendant: "} + std::strerror(errno) + "; raise RLIMIT_NOFILE (ulimit -n)"};
+    : epoll_{::epoll_create1(EPOLL_CLOEXEC)}, bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+  if (!epoll_ || !bell_)
+    throw Exhausted{std::string{"no descriptor for weft's attendant: "} + std::strerror(errno) +
+                    "; raise RLIMIT_NOFILE (ulimit -n)"};
   epoll_event event{};
   event.events = EPOLLIN | EPOLLET;
   event.data.u64 = 0;
-  WEFT_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, bell_.get(), &event) == 0, "epoll_ctl refused an eventfd");
+  WEFT_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, bell_.get(), &event) == 0,
+             "epoll_ctl refused an eventfd");
+  process::watch_forks();
   const BlockedSignals blocked;
   try {
     std::thread{[this] { run(); }}.detach();
   } catch (const std::system_error& error) {
-    throw Exhausted{std::string{"no thread for weft's attendant: "} + error.what() + "; raise RLIMIT_NPROC (ulimit -u)"};
+    throw Exhausted{std::string{"no thread for weft's attendant: "} + error.what() +
+                    "; raise RLIMIT_NPROC (ulimit -u)"};
   }
 }
 
@@ -139,7 +143,8 @@ void Attendant::run() noexcept {
   for (;;) {
     run_posted();
     std::array<epoll_event, 64> events;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-    const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), next_timeout_ms());
+    const int count =
+        ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), next_timeout_ms());
     for (int i = 0; i < count; ++i) {
       std::shared_ptr<Handler> handler;
       {

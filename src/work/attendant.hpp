@@ -1,7 +1,5 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -51,7 +49,6 @@ class Attendant {
 
   base::UniqueFd epoll_;
   base::UniqueFd bell_;
-  pid_t pid_;
   std::mutex mutex_;
   std::uint64_t last_id_ = 0;
   std::unordered_map<std::uint64_t, std::shared_ptr<Handler>> handlers_;

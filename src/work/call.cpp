@@ -21,7 +21,8 @@ Call& CallTable::take() {
 }
 
 void CallTable::give_back(Call& call) noexcept {
-  if (call.extra) {
+  if (call.has_extra) [[unlikely]] {
+    call.has_extra = false;
     // A warm buffer of ordinary size is kept for the next call of this slot; what is big goes at once.
     if (call.extra->capacity > 4096) call.extra->bytes.reset(), call.extra->capacity = 0;
     call.extra->copied = nullptr;

@@ -8,7 +8,6 @@
 #include <functional>
 #include <memory>
 #include <vector>
-
 #include <weft/buffer.hpp>
 #include <weft/codec.hpp>
 
@@ -22,10 +21,10 @@ class PoolCore;
 
 /// Where a call stands. Written under the pool's lock.
 enum class Phase : std::uint8_t {
-  free,      ///< in the table's free list
-  queued,    ///< waits in the pool's queue, its arguments in the call
-  sent,      ///< in a worker's ring; may have begun
-  settled,   ///< has its value or failure
+  free,     ///< in the table's free list
+  queued,   ///< waits in the pool's queue, its arguments in the call
+  sent,     ///< in a worker's ring; may have begun
+  settled,  ///< has its value or failure
 };
 
 /// How a settled call ended.
@@ -42,10 +41,11 @@ struct CallExtra {
   const std::byte* copied = nullptr;  ///< the block that `bytes` are a private copy of, if they are one
   std::vector<Buffer> attachments;
   std::exception_ptr exception;
-  std::function<void()> continuation;  ///< runs once, on the thread that settles the call, outside the pool's lock
+  std::function<void()>
+      continuation;  ///< runs once, on the thread that settles the call, outside the pool's lock
 };
 
-/// One submitted task, from submit to the end of its Execution. Two cache lines; the first is enough for an empty task.
+/// One submitted task, from submit to the end of its Execution. Two cache lines; an empty task touches the first alone.
 ///
 /// Owner: its pool's CallTable; kept by the Execution handle and, until it is settled, by the pool.
 /// Threads: `state` any; the rest under the pool's lock until settled, then the handle's alone.
@@ -54,25 +54,25 @@ struct alignas(64) Call {
   base::Atomic<std::uint32_t> state{0};  ///< kSettled once the result may be read
   std::uint32_t generation = 0;
   std::uint32_t slot = 0;
+  std::uint32_t bytes = 0;  ///< of the payload: arguments while queued, result once settled
   Phase phase = Phase::free;
   Ending ending = Ending::value;
   Encoding encoding = Encoding::nothing;
-  bool abandoned = false;  ///< the Execution is gone: free at settling
+  bool abandoned : 1 = false;         ///< the Execution is gone: free at settling
+  bool waited_for : 1 = false;        ///< `waker` wants to know
+  bool has_continuation : 1 = false;  ///< extra->continuation waits for the settling
+  bool continuing : 1 = false;        ///< it runs just now: the call must stay
+  bool has_extra : 1 = false;         ///< `extra` is used by this call
+  std::uint16_t flags = 0;
   std::uint64_t function = 0;
   std::uint64_t position = 0;  ///< of its frame in the worker's ring, while sent
-  PoolCore* core = nullptr;
-  Peer* peer = nullptr;  ///< while sent
-  Call* next = nullptr;  ///< in the free list, the queue or the worker's list of sent calls
+  Peer* peer = nullptr;        ///< while sent
+  Call* next = nullptr;        ///< in the free list, the queue or the worker's list of sent calls
   Call* previous = nullptr;
   // Line 1.
-  std::uint32_t bytes = 0;  ///< of the payload: arguments while queued, result once settled
-  std::uint16_t flags = 0;
-  bool waited_for = false;
-  bool has_continuation = false;  ///< extra->continuation waits for the settling
-  bool continuing = false;        ///< it runs just now: the call must stay
   fiber::Waker waker;
-  std::unique_ptr<CallExtra> extra;
-  std::byte inline_bytes[24];
+  std::unique_ptr<CallExtra> extra;  ///< stays with the slot, warm, between its calls
+  std::byte inline_bytes[40];
 
   static constexpr std::uint32_t kSettled = 1;
 
@@ -86,6 +86,7 @@ struct alignas(64) Call {
   }
   [[nodiscard]] CallExtra& more() {
     if (!extra) extra = std::make_unique<CallExtra>();
+    has_extra = true;
     return *extra;
   }
   /// Copies a payload in: into the call itself if it fits, else into a buffer that later payloads reuse.

@@ -1,17 +1,17 @@
-#include <weft/detail/call_handle.hpp>
-
 #include <string>
 #include <vector>
-
+#include <weft/detail/call_handle.hpp>
 #include <weft/error.hpp>
 #include <weft/execution.hpp>
 #include <weft/task_scope.hpp>
 
 #include "process/crash_record.hpp"
+#include "process/forked.hpp"
 #include "process/symbolize.hpp"
 #include "wire/failure.hpp"
 #include "work/call.hpp"
 #include "work/exceptions.hpp"
+#include "work/initialized.hpp"
 #include "work/obituary.hpp"
 #include "work/pool_core.hpp"
 
@@ -22,7 +22,7 @@ namespace detail {
 namespace {
 
 std::span<const Buffer> attachments_of(const work::Call& call) {
-  return call.extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
+  return call.has_extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
 }
 
 /// The payload as it came, out of its block if it lies in one.
@@ -37,10 +37,15 @@ Payload payload_of(const work::Call& call) {
 
 [[noreturn]] void throw_failure(const work::Call& call) {
   const Payload payload = payload_of(call);
+  if (payload.bytes.size() > wire::kFailureBytesMax) {
+    throw ProtocolViolation{"a worker told of a failure at greater length than any may have"};
+  }
   // A private copy: a block can still be written by the worker.
   const std::vector<std::byte> copy{payload.bytes.begin(), payload.bytes.end()};
   auto report = wire::decode_failure(copy);
-  if (!report) throw ProtocolViolation{"a worker told of a failure in a way that does not hold: " + report.fault().message};
+  if (!report)
+    throw ProtocolViolation{"a worker told of a failure in a way that does not hold: " +
+                            report.fault().message};
   if (report->kind == wire::FailureReport::Kind::unknown_task) {
     report->message = "task " + work::describe_call(call) + " is unknown: " + report->message;
   }
@@ -49,9 +54,17 @@ Payload payload_of(const work::Call& call) {
 
 }  // namespace
 
-bool CallHandle::wait(std::uint64_t deadline_ns) { return call_->core->wait(*call_, deadline_ns); }
+bool CallHandle::wait(std::uint64_t deadline_ns) {
+  if (call_->settled()) return true;
+  work::require_unforked();
+  return core_->wait(*call_, deadline_ns);
+}
 
-bool CallHandle::ready() const { return call_->core->ready(*call_); }
+bool CallHandle::ready() const {
+  if (call_->settled()) return true;
+  work::require_unforked();
+  return core_->ready(*call_);
+}
 
 Payload CallHandle::value() const {
   switch (call_->ending) {
@@ -77,13 +90,20 @@ Payload CallHandle::value() const {
   return payload;
 }
 
-bool CallHandle::cancel(const std::string& reason) { return call_->core->cancel(*call_, reason); }
-
-void CallHandle::on_settled(std::function<void()> continuation) {
-  call_->core->on_settled(*call_, std::move(continuation));
+bool CallHandle::cancel(const std::string& reason) {
+  work::require_unforked();
+  return core_->cancel(*call_, reason);
 }
 
-void CallHandle::drop() noexcept { call_->core->release(*call_); }
+void CallHandle::on_settled(std::function<void()> continuation) {
+  work::require_unforked();
+  core_->on_settled(*call_, std::move(continuation));
+}
+
+void CallHandle::drop() noexcept {
+  if (process::in_forked_child()) return;  // the call is the parent's
+  core_->release(*call_);
+}
 
 }  // namespace detail
 

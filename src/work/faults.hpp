@@ -1,7 +1,6 @@
 #pragma once
 
 #include <exception>
-
 #include <weft/error.hpp>
 
 #include "base/result.hpp"

@@ -1,14 +1,13 @@
-#include <weft/init.hpp>
-
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <string>
-
 #include <weft/error.hpp>
+#include <weft/init.hpp>
 
+#include "process/forked.hpp"
 #include "work/initialized.hpp"
 #include "work/worker_main.hpp"
 
@@ -38,12 +37,23 @@ bool in_worker() noexcept { return worker; }
 
 namespace work {
 
+void require_unforked() {
+  if (!process::in_forked_child()) [[likely]]
+    return;
+  throw Error{
+      "weft was in use before fork(), and its threads and shared memory are not in this child: start "
+      "programs with "
+      "exec, or use weft for the first time after the fork",
+      {}};
+}
+
 void require_initialized() {
   if (!initialized) throw NotInitialized{};
   constexpr unsigned kNestingMax = 10;
   if (nesting_depth() >= kNestingMax) {
     throw Error{"workers have started workers " + std::to_string(kNestingMax) +
-                    " levels deep: most likely a task creates a pool each time it runs; create pools where tasks are submitted",
+                    " levels deep: most likely a task creates a pool each time it runs; create pools where "
+                    "tasks are submitted",
                 {}};
   }
 }

@@ -4,7 +4,6 @@
 #include <cstdio>
 #include <mutex>
 #include <unordered_map>
-
 #include <weft/named_task.hpp>
 
 #include "process/module.hpp"
@@ -55,7 +54,8 @@ namespace {
 
 const detail::TaskEntry* entry_at(std::uint64_t function) noexcept {
   const void* const address = process::code_address(function);
-  if (address == nullptr || reinterpret_cast<std::uintptr_t>(address) % alignof(detail::TaskEntry) != 0) return nullptr;
+  if (address == nullptr || reinterpret_cast<std::uintptr_t>(address) % alignof(detail::TaskEntry) != 0)
+    return nullptr;
   // The whole entry lies in the module if its last byte does.
   if (process::code_address(function + sizeof(detail::TaskEntry) - 1) == nullptr) return nullptr;
   const auto* const entry = static_cast<const detail::TaskEntry*>(address);
@@ -95,11 +95,14 @@ std::string task_name(std::uint64_t function, bool named) {
 
 std::string describe_unknown_task(bool named) {
   if (named) {
-    return "the worker's binary has no task of this name, or has it with other argument or result types: register it "
+    return "the worker's binary has no task of this name, or has it with other argument or result types: "
+           "register it "
            "there with WEFT_TASK(name, function)";
   }
-  return "the worker's binary does not contain it: a task for another binary must be named, WEFT_TASK(name, function) "
-         "there and weft::named<Result(Arguments...)>(\"name\") here; a task of a plug-in needs the plug-in loaded there";
+  return "the worker's binary does not contain it: a task for another binary must be named, WEFT_TASK(name, "
+         "function) "
+         "there and weft::named<Result(Arguments...)>(\"name\") here; a task of a plug-in needs the plug-in "
+         "loaded there";
 }
 
 }  // namespace work

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string>
-
 #include <weft/task.hpp>
 
 namespace weft::work {

@@ -25,7 +25,9 @@ std::chrono::microseconds cpu_time(const rusage& usage) noexcept {
 
 }  // namespace
 
-std::string describe_call(const Call& call) { return task_name(call.function, (call.flags & wire::kNamed) != 0); }
+std::string describe_call(const Call& call) {
+  return task_name(call.function, (call.flags & wire::kNamed) != 0);
+}
 
 std::exception_ptr obituary(std::uint64_t worker_id, pid_t pid, const process::ExitStatus& status,
                             std::span<const std::byte> black_box, const std::string& task) {

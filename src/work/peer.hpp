@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <string>
 
 #include "base/limits.hpp"
@@ -36,28 +37,33 @@ class Peer {
     const std::uint64_t fitting = window_ticks() / ticks;
     const std::uint64_t wanted = fitting < 1 ? 1 : fitting > base::kWindowMax ? base::kWindowMax : fitting;
     // Doubling at most: one cheap task does not make the next five hundred cheap.
-    window = static_cast<std::uint32_t>(wanted > window ? (wanted < window * 2 ? wanted : window * 2) : wanted);
+    window =
+        static_cast<std::uint32_t>(wanted > window ? (wanted < window * 2 ? wanted : window * 2) : wanted);
   }
 
   link::FramePort port;  ///< while serving
   CallList sent;         ///< calls in its ring or running
   std::uint32_t window = 1;
+  std::uint32_t returns_owed =
+      0;                  ///< frames that were taken back in time and that it has not answered `returned` yet
   bool look_due = false;  ///< frames went out without a look whether the worker sleeps
   State state = State::starting;
 
   std::uint64_t id;
   process::Child child;
   link::Exchange exchange;
-  memory::OwnedRegion lane;       ///< written here
-  memory::PeerRegion peer_lane;   ///< written by the worker
+  memory::OwnedRegion lane;      ///< written here
+  memory::PeerRegion peer_lane;  ///< written by the worker
   ring::LaneView peer_view;
-  base::UniqueFd bell;            ///< wakes the worker
+  base::UniqueFd bell;  ///< wakes the worker
   std::uint64_t control_watch = 0;
   std::uint64_t end_watch = 0;
-  bool killed = false;            ///< by kill() or destruction
-  std::string violation;          ///< what it did against the protocol
-  std::string start_error;        ///< what it said instead of Ready
-  std::string last_words;         ///< why it was asked to go
+  bool killed = false;                 ///< by kill() or destruction
+  std::string violation;               ///< what it did against the protocol, or could not be taken from it
+  bool is_exhausted = false;           ///< the latter: this process has run out of something
+  std::string start_error;             ///< what it said instead of Ready
+  std::exception_ptr start_exception;  ///< the same where it is more than StartFailed
+  std::string last_words;              ///< why it was asked to go
 
  private:
   static std::uint64_t window_ticks() noexcept;

@@ -1,23 +1,27 @@
 #include <weft/pool.hpp>
-
 #include <weft/worker.hpp>
 
 #include "process/cpus.hpp"
+#include "process/forked.hpp"
 #include "process/module.hpp"
 #include "work/initialized.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft {
 
-namespace {
-
-std::uint64_t code_id_of(const detail::TaskEntry* entry) {
-  const std::uint64_t id = process::code_id(entry);
+std::uint64_t detail::id_of(const TaskEntry& entry) {
+  const std::uint64_t id = process::code_id(&entry);
   if (id == 0) {
-    throw Error{std::string{entry->name()} + ": the program or library that contains this task was linked without a build id; link it with -Wl,--build-id", {}};
+    throw Error{
+        std::string{entry.name()} +
+            ": the program or library that contains this task was linked without a build id; link it with "
+            "-Wl,--build-id",
+        {}};
   }
   return id;
 }
+
+namespace {
 
 work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
   work::require_initialized();
@@ -30,36 +34,41 @@ work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
   if (!worker.binary.empty()) options.executable = worker.binary;
   options.environment = worker.environment;
   options.working_directory = worker.working_directory;
-  if (worker.initializer.entry() != nullptr) options.initializer = code_id_of(worker.initializer.entry());
+  if (worker.initializer.entry() != nullptr) options.initializer = detail::id_of(*worker.initializer.entry());
   return options;
 }
 
 detail::CallHandle submit_to(work::PoolCore* core, const detail::Request& request) {
   if (core == nullptr) throw Closed{"this pool or worker was moved from"};
-  work::Submission submission;
-  if (request.entry != nullptr) {
-    // Rows of the same task are the rule.
-    thread_local const detail::TaskEntry* last_entry = nullptr;
-    thread_local std::uint64_t last_id = 0;
-    if (request.entry != last_entry) {
-      last_id = code_id_of(request.entry);
-      last_entry = request.entry;
-    }
-    submission.function = last_id;
-  } else {
-    submission.function = request.named_id;
-    submission.flags = wire::kNamed;
+  work::require_unforked();
+  const work::Submission submission{request.function, request.is_named ? wire::kNamed : std::uint16_t{0},
+                                    request.payload.encoding, request.payload.bytes,
+                                    request.payload.attachments};
+  return detail::CallHandle{*core, core->submit(submission)};
+}
+
+/// The core, for everything that looks at the workers. Throws Error in a forked child.
+work::PoolCore* own(const std::shared_ptr<work::PoolCore>& core) {
+  work::require_unforked();
+  return core.get();
+}
+
+/// At the end of a pool or worker. In a forked child the workers are the parent's, and nothing may be touched.
+void let_go(const std::shared_ptr<work::PoolCore>& core) {
+  if (!core) return;
+  if (process::in_forked_child()) {
+    static_cast<void>(
+        new std::shared_ptr<work::PoolCore>{core});  // never destroyed: that would speak for the parent
+    return;
   }
-  submission.encoding = request.payload.encoding;
-  submission.bytes = request.payload.bytes;
-  submission.attachments = request.payload.attachments;
-  return detail::CallHandle{core->submit(submission)};
+  core->abandon();
 }
 
 std::size_t limit_of(const PoolOptions& options) {
   if (!options.limit) return process::cpus_allowed();
   if (*options.limit == 0) {
-    throw ArgumentError{"PoolOptions::limit is 0: a pool needs at least one worker; leave it out for one a CPU"};
+    throw ArgumentError{
+        "PoolOptions::limit is 0: a pool needs at least one worker; leave it out for one a CPU"};
   }
   return *options.limit;
 }
@@ -76,16 +85,16 @@ Pool& Pool::operator=(Pool&& other) noexcept {
   return *this;
 }
 
-Pool::~Pool() {
-  if (core_) core_->abandon();
-}
+Pool::~Pool() { let_go(core_); }
 
-detail::CallHandle Pool::submit_call(const detail::Request& request) { return submit_to(core_.get(), request); }
+detail::CallHandle Pool::submit_call(const detail::Request& request) {
+  return submit_to(core_.get(), request);
+}
 
 PoolStatus Pool::status() const {
   PoolStatus status;
   if (!core_) return status;
-  work::CoreStatus core = core_->status();
+  work::CoreStatus core = own(core_)->status();
   status.queued = core.queued;
   status.running = core.sent;
   status.workers_idle = core.workers_idle;
@@ -99,15 +108,15 @@ PoolStatus Pool::status() const {
 }
 
 void Pool::shutdown() {
-  if (core_) static_cast<void>(core_->shutdown(fiber::Reactor::kNever));
+  if (core_) static_cast<void>(own(core_)->shutdown(fiber::Reactor::kNever));
 }
 
 bool Pool::shutdown_for(std::chrono::nanoseconds timeout) {
-  return !core_ || core_->shutdown(detail::deadline_after(timeout));
+  return !core_ || own(core_)->shutdown(detail::deadline_after(timeout));
 }
 
 void Pool::kill() {
-  if (core_) core_->kill("the pool was killed");
+  if (core_) own(core_)->kill("the pool was killed");
 }
 
 Worker::Worker(WorkerOptions options) {
@@ -123,26 +132,26 @@ Worker& Worker::operator=(Worker&& other) noexcept {
   return *this;
 }
 
-Worker::~Worker() {
-  if (core_) core_->abandon();
-}
+Worker::~Worker() { let_go(core_); }
 
-detail::CallHandle Worker::submit_call(const detail::Request& request) { return submit_to(core_.get(), request); }
+detail::CallHandle Worker::submit_call(const detail::Request& request) {
+  return submit_to(core_.get(), request);
+}
 
 std::int64_t Worker::pid() const {
   if (!core_) return 0;
-  const work::CoreStatus status = core_->status();
+  const work::CoreStatus status = own(core_)->status();
   return status.pids.empty() ? 0 : status.pids.front();
 }
 
-bool Worker::is_idle() const { return core_ && core_->status().workers_idle == 1; }
+bool Worker::is_idle() const { return core_ && own(core_)->status().workers_idle == 1; }
 
 void Worker::shutdown() {
-  if (core_) static_cast<void>(core_->shutdown(fiber::Reactor::kNever));
+  if (core_) static_cast<void>(own(core_)->shutdown(fiber::Reactor::kNever));
 }
 
 void Worker::kill() {
-  if (core_) core_->kill("the worker was killed");
+  if (core_) own(core_)->kill("the worker was killed");
 }
 
 }  // namespace weft

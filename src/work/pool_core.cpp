@@ -4,10 +4,10 @@
 
 #include <cstdio>
 #include <limits>
-
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "base/failure_point.hpp"
 #include "ring/take_back.hpp"
 #include "wire/failure.hpp"
 #include "work/exceptions.hpp"
@@ -30,35 +30,39 @@ std::uint64_t Peer::window_ticks() noexcept {
 // Submitting.
 
 Call& PoolCore::submit(const Submission& submission) {
+  if (submission.bytes.size() <= base::kInlineBytesMax) [[likely]]
+    return submit_framed(submission);
   // A payload that does not fit a frame goes into a block before anything else, so that nothing has to be undone.
-  std::vector<Buffer> with_block;
+  std::vector<Buffer> with_block{Buffer::copy_of(submission.bytes)};
+  with_block.insert(with_block.end(), submission.attachments.begin(), submission.attachments.end());
   Submission sent = submission;
-  if (sent.bytes.size() > base::kInlineBytesMax) [[unlikely]] {
-    with_block.push_back(Buffer::copy_of(sent.bytes));
-    with_block.insert(with_block.end(), sent.attachments.begin(), sent.attachments.end());
-    sent.attachments = with_block;
-    sent.bytes = {};
-    sent.flags |= wire::kPayloadInBlock;
-  }
+  sent.attachments = with_block;
+  sent.bytes = {};
+  sent.flags |= wire::kPayloadInBlock;
+  return submit_framed(sent);
+}
+
+Call& PoolCore::submit_framed(const Submission& submission) {
   const Section section{*this};
-  if (closed_) throw Closed{closed_reason_};
+  if (closed_) [[unlikely]]
+    throw Closed{closed_reason_};
   Call& call = calls_.take();
   call.state.store(0, base::relaxed);
-  call.core = this;
   call.peer = nullptr;
   call.abandoned = false;
   call.waited_for = false;
   call.has_continuation = false;
   call.ending = Ending::value;
-  call.encoding = sent.encoding;
-  call.flags = sent.flags;
-  call.function = sent.function;
+  call.encoding = submission.encoding;
+  call.flags = submission.flags;
+  call.function = submission.function;
   if (queue_.empty()) [[likely]] {
     Peer* const peer = next_peer();
-    if (peer != nullptr && send(*peer, call, sent.bytes, sent.attachments)) return call;
+    if (peer != nullptr && send(*peer, call, submission.bytes, submission.attachments)) [[likely]]
+      return call;
     if (call.phase == Phase::settled) return call;
   }
-  enqueue(call, sent.bytes, sent.attachments);
+  enqueue(call, submission.bytes, submission.attachments);
   return call;
 }
 
@@ -92,7 +96,8 @@ Peer* PoolCore::next_peer() noexcept {
   return nullptr;
 }
 
-bool PoolCore::send(Peer& peer, Call& call, std::span<const std::byte> bytes, std::span<const Buffer> attachments) {
+bool PoolCore::send(Peer& peer, Call& call, std::span<const std::byte> bytes,
+                    std::span<const Buffer> attachments) {
   wire::FrameHeader header;
   header.slot = call.slot;
   header.generation = call.generation;
@@ -106,6 +111,7 @@ bool PoolCore::send(Peer& peer, Call& call, std::span<const std::byte> bytes, st
     if (peer.port.out.corrupt()) condemn(peer, "it consumed more of its ring than was written");
     return false;
   }
+  WEFT_FAILURE_POINT("parent.send.after_commit");
   call.phase = Phase::sent;
   call.peer = &peer;
   // A worker that has frames in hand cannot sleep before it has answered them, and whoever reads that answer looks
@@ -121,8 +127,8 @@ bool PoolCore::send(Peer& peer, Call& call, std::span<const std::byte> bytes, st
   return true;
 }
 
-bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header, std::span<const std::byte> bytes,
-                                std::span<const Buffer> attachments) {
+bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header,
+                                std::span<const std::byte> bytes, std::span<const Buffer> attachments) {
   if (auto lent = peer.exchange.lend(attachments, references_); !lent) {
     settle_with(call, error_of(lent.fault()));
     return false;
@@ -130,6 +136,7 @@ bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header
   header.attachments = static_cast<std::uint16_t>(references_.size());
   if (!peer.port.send(header, references_, bytes, &call.position)) {
     peer.exchange.unlend(references_);
+    if (peer.port.out.corrupt()) condemn(peer, "it consumed more of its ring than was written");
     return false;
   }
   // For the day that the frame comes back unread: the buffers are needed again then.
@@ -168,6 +175,7 @@ void PoolCore::rebalance(bool stuck) {
   while (moves-- > 0 && idle->sent.size() < base::kWindowMax) {
     Call& call = *rich->sent.back();
     if (ring::try_take_back(rich->port.out, call.position, *rich->port.peer) != ring::TakeBack::taken) return;
+    ++rich->returns_owed;
     if (!on_returned(*rich, call)) return;
     queue_.remove(call);
     if (!resend(*idle, call)) return;
@@ -177,8 +185,9 @@ void PoolCore::rebalance(bool stuck) {
 /// Sends a call whose arguments it holds itself; back to the front of the queue if there is no room.
 bool PoolCore::resend(Peer& peer, Call& call) {
   const std::span<const Buffer> attachments =
-      call.extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
-  if (send(peer, call, {call.payload(), call.bytes}, attachments) || call.phase == Phase::settled) return true;
+      call.has_extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
+  if (send(peer, call, {call.payload(), call.bytes}, attachments) || call.phase == Phase::settled)
+    return true;
   queue_.push_front(call);
   return false;
 }
@@ -197,7 +206,8 @@ bool PoolCore::on_returned(Peer& peer, Call& call) {
     return false;
   }
   if (header.attachments != 0) {
-    const auto* const first = reinterpret_cast<const wire::BlockReference*>(frame + sizeof(wire::FrameHeader));
+    const auto* const first =
+        reinterpret_cast<const wire::BlockReference*>(frame + sizeof(wire::FrameHeader));
     peer.exchange.unlend({first, header.attachments});
   }
   peer.sent.remove(call);
@@ -250,16 +260,24 @@ void PoolCore::on_frame(Peer& peer) {
       std::array<std::byte, 4096> copy;  // NOLINT(cppcoreguidelines-pro-type-member-init)
       if (body.size() > copy.size()) return condemn(peer, "it gave back more blocks at once than it may");
       std::memcpy(copy.data(), body.data(), body.size());
-      if (!peer.exchange.on_release(std::span{copy}.first(body.size()))) {
+      if (body.empty() || !peer.exchange.on_release(std::span{copy}.first(body.size()))) {
         condemn(peer, "it gave back a block that it had not been lent");
       }
       return;
     }
     case wire::Kind::returned: {
       Call* const call = calls_.find(header.slot, header.generation);
-      // One that was taken back in time has another generation by now.
-      if (call == nullptr || call->peer != &peer) return;
-      if (!on_returned(peer, *call)) condemn(peer, "it returned a task that it had not been sent");
+      if (call == nullptr || call->peer != &peer) {
+        // One that was taken back in time has another generation by now.
+        if (peer.returns_owed == 0) return condemn(peer, "it returned a task that it did not have");
+        --peer.returns_owed;
+        return;
+      }
+      std::uint32_t withdrawn = 0;
+      std::memcpy(&withdrawn, peer.port.out.at(call->position) + offsetof(wire::FrameHeader, withdrawn),
+                  sizeof withdrawn);
+      if (withdrawn == 0 || !on_returned(peer, *call))
+        condemn(peer, "it returned a task that nobody had asked back");
       return;
     }
     default:
@@ -270,7 +288,7 @@ void PoolCore::on_frame(Peer& peer) {
 void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<const std::byte> body) {
   Call* const call = calls_.find(header.slot, header.generation);
   if (call == nullptr || call->peer != &peer) return condemn(peer, "it answered a task that it did not have");
-  if (call->extra) call->extra->attachments.clear();
+  if (call->has_extra) call->extra->attachments.clear();
   if (header.attachments != 0) [[unlikely]] {
     const std::size_t bytes = header.attachments * sizeof(wire::BlockReference);
     if (header.attachments > link::kReferencesMax || body.size() < bytes) {
@@ -280,15 +298,17 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
     std::memcpy(references_.data(), body.data(), bytes);
     if (auto done = peer.exchange.borrow(references_, call->more().attachments); !done) {
       call->more().attachments.clear();
-      return condemn(peer, done.fault().message);
+      return condemn(peer, done.fault());
     }
     body = body.subspan(bytes);
   } else if ((header.flags & wire::kPayloadInBlock) != 0) {
     return condemn(peer, "an answer of its lies in a block that it does not name");
   }
+  WEFT_FAILURE_POINT("parent.answer.before_settle");
   peer.sent.remove(*call);
   call->encoding = static_cast<Encoding>(header.encoding);
-  call->flags = static_cast<std::uint16_t>((call->flags & wire::kNamed) | (header.flags & wire::kPayloadInBlock));
+  call->flags =
+      static_cast<std::uint16_t>((call->flags & wire::kNamed) | (header.flags & wire::kPayloadInBlock));
   call->ending = header.kind == wire::Kind::failure ? Ending::failure : Ending::value;
   call->store(body.data(), static_cast<std::uint32_t>(body.size()));
   ++(call->ending == Ending::value ? finished_ : failed_);
@@ -306,7 +326,8 @@ void PoolCore::settle_with(Call& call, std::exception_ptr exception) noexcept {
 void PoolCore::settle(Call& call) noexcept {
   call.phase = Phase::settled;
   call.peer = nullptr;
-  if (!watchers_.empty()) [[unlikely]] wake_watchers();
+  if (!watchers_.empty()) [[unlikely]]
+    wake_watchers();
   if (call.has_continuation) [[unlikely]] {
     call.has_continuation = false;
     call.continuing = true;
@@ -386,7 +407,10 @@ bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_
 bool PoolCore::wait(Call& call, std::uint64_t deadline_ns) {
   if (call.settled()) return true;
   if (Attendant::is_current()) {
-    throw Error{"a callback of an Execution waits for another: it would wait for itself; submit there, and wait elsewhere", {}};
+    throw Error{
+        "a callback of an Execution waits for another: it would wait for itself; submit there, and wait "
+        "elsewhere",
+        {}};
   }
   fiber::Reactor& reactor = fiber::Reactor::current();
   reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
@@ -418,7 +442,8 @@ bool PoolCore::arm() noexcept {
     sleeper_.arm(doorbell::Mode::urgent, link::kWaiterBell);
   }
   for (Peer* const peer : serving_) {
-    if (peer->exchange.returns_waiting() != 0 && peer->exchange.flush_returns(peer->port)) peer->port.ring_if_asleep();
+    if (peer->exchange.returns_waiting() != 0 && peer->exchange.flush_returns(peer->port))
+      peer->port.ring_if_asleep();
   }
   if (poll_locked()) return false;
   rebalance(true);
@@ -456,7 +481,8 @@ void PoolCore::release(Call& call) noexcept {
   const Section section{*this};
   if (call.phase == Phase::settled && !call.continuing) {
     calls_.give_back(call);
-    if (keep_ && calls_.in_use() == 0) [[unlikely]] last.swap(keep_);
+    if (keep_ && calls_.in_use() == 0) [[unlikely]]
+      last.swap(keep_);
   } else {
     call.abandoned = true;
   }
@@ -469,11 +495,14 @@ bool PoolCore::cancel(Call& call, const std::string& reason) {
     static_cast<void>(drain(*call.peer));
     if (call.phase != Phase::sent) return false;
     Peer& peer = *call.peer;
-    if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) != ring::TakeBack::taken) return false;
+    if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) != ring::TakeBack::taken)
+      return false;
+    ++peer.returns_owed;
     if (!on_returned(peer, call)) return false;
   }
   queue_.remove(call);
-  settle_with(call, std::make_exception_ptr(Cancelled{reason.empty() ? "cancelled before it began" : reason}));
+  settle_with(call,
+              std::make_exception_ptr(Cancelled{reason.empty() ? "cancelled before it began" : reason}));
   refill();
   return true;
 }

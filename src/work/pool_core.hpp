@@ -27,7 +27,6 @@ namespace weft::work {
 struct Submission {
   std::uint64_t function = 0;
   std::uint16_t flags = 0;
-  std::uint64_t deadline_ns = 0;
   Encoding encoding = Encoding::nothing;
   std::span<const std::byte> bytes;
   std::span<const Buffer> attachments;
@@ -106,6 +105,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
  private:
   // Data plane: pool_core.cpp.
+  Call& submit_framed(const Submission& submission);
   bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns);
   bool drain(Peer& peer) noexcept;
   void on_frame(Peer& peer);
@@ -137,6 +137,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void bury(Peer& peer, const process::ExitStatus& status);
   std::exception_ptr end_error(const Peer& peer, const process::ExitStatus& status, const Call* call) const;
   void condemn(Peer& peer, const std::string& violation);
+  void condemn(Peer& peer, const base::Fault& fault);
+  void note_failed_start(const std::string& why);
   void retire(Peer& peer);
   void on_bell();
   void adapt_spinning() noexcept;
@@ -164,6 +166,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::array<std::uint64_t, 5> start_failures_ns_{};
   std::size_t start_failures_ = 0;
   std::uint64_t circuit_until_ns_ = 0;
+  bool probing_ = false;  ///< the circuit was open: the next start shows whether it stays so
   std::string circuit_reason_;
   bool closed_ = false;
   bool abandoned_ = false;

@@ -4,7 +4,6 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
-
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
@@ -25,7 +24,8 @@ unsigned cores() {
 
 base::UniqueFd make_bell() {
   base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!bell) throw Exhausted{base::Fault::system_call("eventfd").message + "; raise RLIMIT_NOFILE (ulimit -n)"};
+  if (!bell)
+    throw Exhausted{base::Fault::system_call("eventfd").message + "; raise RLIMIT_NOFILE (ulimit -n)"};
   return bell;
 }
 
@@ -73,8 +73,9 @@ bool PoolCore::shutdown(std::uint64_t deadline_ns) {
         closed_reason_ = "the " + options_.what + " was shut down";
       }
       static_cast<void>(poll_locked());
-      const bool busy = !queue_.empty() || starts_posted_ != 0 ||
-                        std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return !peer->sent.empty(); });
+      const bool busy =
+          !queue_.empty() || starts_posted_ != 0 ||
+          std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return !peer->sent.empty(); });
       if (!busy) {
         for (std::size_t i = peers_.size(); i-- > 0;) {
           if (peers_[i]->state != Peer::State::ending) retire(*peers_[i]);

@@ -6,10 +6,10 @@
 
 #include <algorithm>
 #include <cstring>
-
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "base/failure_point.hpp"
 #include "process/black_box.hpp"
 #include "process/descriptors.hpp"
 #include "wire/failure.hpp"
@@ -34,11 +34,12 @@ void PoolCore::want_workers() {
   if (circuit_until_ns_ != 0) {
     if (base::now_ns() < circuit_until_ns_) {
       if (!peers_.empty()) return;
-      while (!queue_.empty()) settle_with(*queue_.pop_front(), std::make_exception_ptr(StartFailed{circuit_reason_}));
+      while (!queue_.empty())
+        settle_with(*queue_.pop_front(), std::make_exception_ptr(StartFailed{circuit_reason_}));
       return;
     }
     circuit_until_ns_ = 0;  // one attempt shows whether it has got better
-    start_failures_ = start_failures_ns_.size() - 1;
+    probing_ = true;
   }
   const auto starting = static_cast<std::size_t>(std::count_if(
       peers_.begin(), peers_.end(), [](const auto& peer) { return peer->state == Peer::State::starting; }));
@@ -73,7 +74,8 @@ void PoolCore::start_worker() {
   Peer& peer = *peers_.emplace_back(*std::move(spawned));
   auto self = shared_from_this();
   Attendant& attendant = Attendant::get();
-  peer.control_watch = attendant.watch(peer.exchange.control(), false, [self, id = peer.id] { self->on_control(id); });
+  peer.control_watch =
+      attendant.watch(peer.exchange.control(), false, [self, id = peer.id] { self->on_control(id); });
   peer.end_watch = attendant.watch(peer.child.pidfd.get(), false, [self, id = peer.id] { self->on_end(id); });
   if (options_.start_timeout_ns != 0) {
     // Weak: the pool may be long gone when the time is up.
@@ -85,22 +87,26 @@ void PoolCore::start_worker() {
 }
 
 base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
-  auto lane = memory::OwnedRegion::create("weft-parent-lane", ring::lane_bytes(base::kRingLines, kParentBlackBoxBytes));
+  auto lane = memory::OwnedRegion::create("weft-parent-lane",
+                                          ring::lane_bytes(base::kRingLines, kParentBlackBoxBytes));
   if (!lane) return lane.fault();
-  const ring::LaneView view =
-      ring::format_lane(lane->data(), base::kRingLines, kParentBlackBoxBytes, static_cast<std::uint32_t>(::getpid()));
+  const ring::LaneView view = ring::format_lane(lane->data(), base::kRingLines, kParentBlackBoxBytes,
+                                                static_cast<std::uint32_t>(::getpid()));
   auto sockets = process::socket_pair();
   if (!sockets) return sockets.fault();
 
   process::SpawnOptions spawn;
   spawn.executable = options_.executable;
-  spawn.arguments = {options_.executable == "/proc/self/exe" ? process::main_module().path : options_.executable,
-                     kWorkerArgument, std::to_string(kWorkerControl)};
+  spawn.arguments = {
+      options_.executable == "/proc/self/exe" ? process::main_module().path : options_.executable,
+      kWorkerArgument, std::to_string(kWorkerControl)};
   spawn.environment = options_.environment;
   spawn.working_directory = options_.working_directory;
   spawn.descriptors = {{sockets->theirs.get(), kWorkerControl}};
+  WEFT_FAILURE_POINT("parent.start.before_spawn");
   auto child = process::spawn(spawn);
   if (!child) return child.fault();
+  WEFT_FAILURE_POINT("parent.start.after_spawn");
 
   const std::uint64_t id = ++last_peer_id_;  // only ever on the attendant's thread
   auto peer = std::make_unique<Peer>(id, *std::move(child), std::move(sockets->ours), *std::move(lane));
@@ -116,7 +122,8 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
   hello.spin_ns_max = board_->spin_ns_max.load(base::relaxed);
   hello.name = options_.what;
   if (options_.initializer != 0) hello.initializer = wire::Initializer{options_.initializer, 0, 0, {}};
-  const std::array<int, 4> descriptors{peer->lane.fd(), board_region_.fd(), attendant_bell_.get(), waiter_bell_.get()};
+  const std::array<int, 4> descriptors{peer->lane.fd(), board_region_.fd(), attendant_bell_.get(),
+                                       waiter_bell_.get()};
   // A program that ends at once closes its socket: then its end tells more than the failed write.
   auto sent = peer->exchange.write_control(hello, descriptors);
   if (!sent && !process::peer_gone(sent.fault())) {
@@ -124,6 +131,7 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
     static_cast<void>(process::reap_within(peer->child, -1));
     return sent.fault();
   }
+  WEFT_FAILURE_POINT("parent.start.after_hello");
   // The parent's lane is kept beside the view: Ready brings the other half.
   peer->peer_view = view;
   return peer;
@@ -132,31 +140,39 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
 /// One start failed: one submission fails with it, the one that has waited longest. Others wait for the next attempt,
 /// until five in ten seconds have failed.
 void PoolCore::start_failed(const std::string& why, std::exception_ptr exact) {
-  const std::uint64_t now = base::now_ns();
-  start_failures_ns_[start_failures_ % start_failures_ns_.size()] = now;
-  ++start_failures_;
-  bool is_exhausted = false;
+  bool is_exact = false;
   if (exact) {
     try {
       std::rethrow_exception(exact);
     } catch (const Exhausted&) {
-      is_exhausted = true;
+      is_exact = true;
+    } catch (const Incompatible&) {
+      is_exact = true;
     } catch (...) {  // NOLINT(bugprone-empty-catch)
     }
   }
   const std::string message = "a worker of the " + options_.what + " could not start: " + why;
   if (!queue_.empty()) {
-    settle_with(*queue_.pop_front(), is_exhausted ? exact : std::make_exception_ptr(StartFailed{message}));
+    settle_with(*queue_.pop_front(), is_exact ? exact : std::make_exception_ptr(StartFailed{message}));
   }
-  if (start_failures_ >= start_failures_ns_.size()) {
-    const std::uint64_t oldest = *std::min_element(start_failures_ns_.begin(), start_failures_ns_.end());
-    if (now - oldest < base::kCircuitWindowNs) {
-      circuit_until_ns_ = now + base::kCircuitWindowNs;
-      circuit_reason_ = "the " + options_.what + " has stopped starting workers for 10 s, since 5 starts failed within 10 s; the last one: " + why;
-    }
-  }
+  note_failed_start(why);
   wake_watchers();
   if (!queue_.empty()) want_workers();
+}
+
+/// The fifth within ten seconds opens the circuit, and so does the first after it was open.
+void PoolCore::note_failed_start(const std::string& why) {
+  const std::uint64_t now = base::now_ns();
+  start_failures_ns_[start_failures_ % start_failures_ns_.size()] = now;
+  ++start_failures_;
+  const std::uint64_t oldest = *std::min_element(start_failures_ns_.begin(), start_failures_ns_.end());
+  const bool too_many = start_failures_ >= start_failures_ns_.size() && now - oldest < base::kCircuitWindowNs;
+  if (!too_many && !probing_) return;
+  probing_ = false;
+  circuit_until_ns_ = now + base::kCircuitWindowNs;
+  circuit_reason_ =
+      "the " + options_.what +
+      " has stopped starting workers for 10 s, since 5 starts failed within 10 s; the last one: " + why;
 }
 
 void PoolCore::on_control(std::uint64_t id) {
@@ -167,18 +183,27 @@ void PoolCore::on_control(std::uint64_t id) {
 void PoolCore::read_control(Peer& from) {
   Peer* const peer = &from;
   auto control = peer->exchange.read_control();
-  if (!control) return condemn(*peer, control.fault().message);
+  if (!control) return condemn(*peer, control.fault());
   using State = link::Exchange::Control::State;
   if (control->state == State::nothing) return;
   if (control->state == State::closed) {
-    // Its end follows on the pidfd; a worker that only closed its socket is of no use any more.
-    Attendant::get().forget(peer->control_watch, peer->exchange.control());
-    return process::kill(peer->child, SIGKILL);
+    // Its end follows on the pidfd, and tells more. A worker that goes on without its socket is of no use.
+    Attendant& attendant = Attendant::get();
+    attendant.forget(peer->control_watch, peer->exchange.control());
+    attendant.at(base::now_ns() + base::kEndNsMax, [weak = weak_from_this(), id = peer->id] {
+      const auto core = weak.lock();
+      if (!core) return;
+      const Section section{*core};
+      if (Peer* const still = core->find_peer(id))
+        core->condemn(*still, "it closed its control socket and went on");
+    });
+    return;
   }
   if (const auto* const ready = std::get_if<wire::Ready>(&control->message)) {
     return on_ready(*peer, *ready, std::move(control->descriptors));
   }
-  if (const auto* const error = std::get_if<wire::StartError>(&control->message); error != nullptr && peer->state == Peer::State::starting) {
+  if (const auto* const error = std::get_if<wire::StartError>(&control->message);
+      error != nullptr && peer->state == Peer::State::starting) {
     peer->start_error = error->phase + ": " + error->message;
     if (!error->failure.empty()) {
       if (auto report = wire::decode_failure(error->failure); report && !report->chain.empty()) {
@@ -193,23 +218,31 @@ void PoolCore::read_control(Peer& from) {
 void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::UniqueFd> descriptors) {
   if (peer.state != Peer::State::starting) return condemn(peer, "it said twice that it is ready");
   // Another binary is fine, and then knows named tasks alone; another wire is not.
-  if (auto same = wire::check_compatible(own_identity(), ready.identity, options_.executable == "/proc/self/exe"); !same) {
+  if (auto same =
+          wire::check_compatible(own_identity(), ready.identity, options_.executable == "/proc/self/exe");
+      !same) {
     peer.start_error = same.fault().message;
+    peer.start_exception = error_of(same.fault());
     return process::kill(peer.child, SIGKILL);
   }
   if (descriptors.size() != 2) return condemn(peer, "it said that it is ready without its two descriptors");
-  auto region = memory::PeerRegion::map(std::move(descriptors[0]), ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes));
-  if (!region) return condemn(peer, region.fault().message);
+  // Writing to anything else could send this process SIGPIPE, or a file its bytes.
+  if (!process::is_eventfd(descriptors[1].get())) return condemn(peer, "its bell is no eventfd");
+  auto region = memory::PeerRegion::map(std::move(descriptors[0]),
+                                        ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes));
+  if (!region) return condemn(peer, region.fault());
   auto view = ring::open_lane(region->data(), region->bytes());
-  if (!view) return condemn(peer, view.fault().message);
+  if (!view) return condemn(peer, view.fault());
+  WEFT_FAILURE_POINT("parent.ready.mapped");
   peer.peer_lane = *std::move(region);
   peer.bell = std::move(descriptors[1]);
   const ring::LaneView own = peer.peer_view;
   peer.peer_view = *view;
-  peer.port = link::FramePort{own, peer.peer_view, &peer.peer_view.counters->parked, peer.bell.get(), peer.bell.get()};
+  peer.port = link::FramePort{own, peer.peer_view, &peer.peer_view.counters->parked, peer.bell.get(),
+                              peer.bell.get()};
   peer.state = Peer::State::serving;
   serving_.push_back(&peer);
-  start_failures_ = 0;
+  probing_ = false;
   adapt_spinning();
   if (closed_ && queue_.empty()) return retire(peer);
   refill();
@@ -222,7 +255,8 @@ void PoolCore::on_start_timeout(std::uint64_t id) {
   Peer* const peer = find_peer(id);
   if (peer == nullptr || peer->state != Peer::State::starting || !peer->start_error.empty()) return;
   peer->start_error = "it was not ready after " + std::to_string(options_.start_timeout_ns / 1'000'000) +
-                      " ms (static initialisers, main before weft::init, or the initializer take so long); raise PoolOptions::start_timeout";
+                      " ms (static initialisers, main before weft::init, or the initializer take so long); "
+                      "raise PoolOptions::start_timeout";
   process::kill(peer->child, SIGKILL);
 }
 
@@ -244,29 +278,38 @@ void PoolCore::on_end(std::uint64_t id) {
 void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   const bool was_starting = peer.state == Peer::State::starting;
   std::erase(serving_, &peer);
-  const auto own = std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) { return each.get() == &peer; });
+  const auto own =
+      std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) { return each.get() == &peer; });
   const std::unique_ptr<Peer> gone = std::move(*own);
   peers_.erase(own);
   adapt_spinning();
+  WEFT_FAILURE_POINT("parent.bury");
   if (was_starting) {
     if (gone->killed || abandoned_) return wake_watchers();
-    return start_failed(gone->start_error.empty() ? "it ended before it was ready: " + process::describe(status) +
-                                                        "; does main() call weft::init first?"
-                                                  : gone->start_error);
+    return start_failed(gone->start_error.empty()
+                            ? "it ended before it was ready: " + process::describe(status) +
+                                  "; does main() call weft::init first?"
+                            : gone->start_error,
+                        gone->start_exception);
   }
   if (gone->violation.empty()) static_cast<void>(drain(*gone));
-  // Exact now: a dead process writes no more. Only as true as the worker was honest.
+  // Exact now: a dead process writes no more. Only as true as the worker was honest, so that what a liar had counts as
+  // begun, all of it.
   const std::uint64_t begun = gone->port.peer->begun.load(base::relaxed);
   CallList lost;
   while (!gone->sent.empty()) {
     Call& call = *gone->sent.back();
     // From the back, each to the front of the queue: they keep their order.
-    if (call.position >= begun && !gone->killed && on_returned(*gone, call)) continue;
+    if (call.position >= begun && !gone->killed && gone->violation.empty() && on_returned(*gone, call))
+      continue;
     gone->sent.remove(call);
     lost.push_front(call);
   }
   const bool unexpected = !gone->killed && gone->last_words.empty();
   if (unexpected) ++workers_lost_;
+  // What it had not begun goes to the next worker, which may fare the same: there must be an end to it.
+  if (unexpected && begun == 0)
+    note_failed_start("it ended before it had begun a task: " + process::describe(status));
   while (!lost.empty()) {
     Call& call = *lost.pop_front();
     settle_with(call, end_error(*gone, status, &call));
@@ -281,15 +324,23 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   wake_watchers();
 }
 
-std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStatus& status, const Call* call) const {
+std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStatus& status,
+                                       const Call* call) const {
   const bool begun = call != nullptr && call->position < peer.port.peer->begun.load(base::relaxed);
+  if (peer.is_exhausted) {
+    return std::make_exception_ptr(
+        Exhausted{"what worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
+                      ") sent could not be taken, and it was ended: " + peer.violation,
+                  Verdict{true, false, false}});
+  }
   if (!peer.violation.empty()) {
-    return std::make_exception_ptr(ProtocolViolation{"worker " + std::to_string(peer.id) + " (pid " +
-                                                     std::to_string(peer.child.pid) + ") broke the protocol and was killed: " +
-                                                     peer.violation});
+    return std::make_exception_ptr(
+        ProtocolViolation{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
+                          ") broke the protocol and was killed: " + peer.violation});
   }
   if (peer.killed) return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});
-  return obituary(peer.id, peer.child.pid, status, {peer.peer_view.black_box, static_cast<std::size_t>(peer.peer_view.black_box_bytes)},
+  return obituary(peer.id, peer.child.pid, status,
+                  {peer.peer_view.black_box, static_cast<std::size_t>(peer.peer_view.black_box_bytes)},
                   call == nullptr ? std::string{} : describe_call(*call));
 }
 
@@ -305,6 +356,17 @@ void PoolCore::condemn(Peer& peer, const std::string& violation) {
   process::kill(peer.child, SIGKILL);
 }
 
+/// What it sent does not hold, or could not be taken for want of something here. Either way the two cannot go on.
+void PoolCore::condemn(Peer& peer, const base::Fault& fault) {
+  peer.is_exhausted = peer.violation.empty() && fault.kind == base::Fault::Kind::exhausted;
+  if (peer.state == Peer::State::starting && fault.kind != base::Fault::Kind::violation &&
+      peer.start_error.empty()) {
+    peer.start_error = fault.message;
+    peer.start_exception = error_of(fault);
+  }
+  condemn(peer, fault.message);
+}
+
 /// It is asked to go: it finishes what it has and ends.
 void PoolCore::retire(Peer& peer) {
   if (peer.state == Peer::State::starting) {
@@ -315,11 +377,13 @@ void PoolCore::retire(Peer& peer) {
   std::erase(serving_, &peer);
   peer.state = Peer::State::ending;
   if (peer.last_words.empty()) peer.last_words = "shutdown";
+  WEFT_FAILURE_POINT("parent.retire.before_goodbye");
   if (!peer.exchange.write_control(wire::Goodbye{})) process::kill(peer.child, SIGKILL);
 }
 
 Peer* PoolCore::find_peer(std::uint64_t id) noexcept {
-  const auto found = std::find_if(peers_.begin(), peers_.end(), [&](const auto& peer) { return peer->id == id; });
+  const auto found =
+      std::find_if(peers_.begin(), peers_.end(), [&](const auto& peer) { return peer->id == id; });
   return found == peers_.end() ? nullptr : found->get();
 }
 

@@ -1,13 +1,12 @@
 #include "work/running_task.hpp"
 
 #include <cstring>
-
 #include <weft/error.hpp>
 
 #include "base/limits.hpp"
 #include "process/module.hpp"
-#include "work/exceptions.hpp"
 #include "wire/failure.hpp"
+#include "work/exceptions.hpp"
 #include "work/faults.hpp"
 #include "work/named_tasks.hpp"
 

@@ -4,7 +4,6 @@
 #include <exception>
 #include <memory>
 #include <vector>
-
 #include <weft/buffer.hpp>
 #include <weft/task.hpp>
 
@@ -16,7 +15,8 @@ namespace weft::work {
 
 class WorkerScope final : public TaskScope {
  public:
-  WorkerScope(std::uint64_t worker_id, std::uint64_t deadline_ns) noexcept : TaskScope{worker_id, deadline_ns} {}
+  WorkerScope(std::uint64_t worker_id, std::uint64_t deadline_ns) noexcept
+      : TaskScope{worker_id, deadline_ns} {}
 };
 
 /// One task in its worker: the frame it came in, and the way back for its value.

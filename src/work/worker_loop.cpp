@@ -8,8 +8,10 @@
 #include <cstring>
 
 #include "base/clock.hpp"
+#include "base/failure_point.hpp"
 #include "base/limits.hpp"
 #include "ring/take_back.hpp"
+#include "wire/failure.hpp"
 #include "work/running_task.hpp"
 
 namespace weft::work {
@@ -26,10 +28,18 @@ std::uint64_t old_ticks() noexcept {
   return ticks;
 }
 
+std::uint64_t short_ticks() noexcept {
+  static const std::uint64_t ticks = base::ticks_per_us();
+  return ticks;
+}
+
 }  // namespace
 
 WorkerLoop::WorkerLoop(Parts parts)
-    : parts_{std::move(parts)}, exchange_{std::move(parts_.control)}, reactor_{fiber::Reactor::current()}, sleeper_{&parts_.port.own->parked} {}
+    : parts_{std::move(parts)},
+      exchange_{std::move(parts_.control)},
+      reactor_{fiber::Reactor::current()},
+      sleeper_{&parts_.port.own->parked} {}
 
 void WorkerLoop::run() {
   reactor_.attach(*this, parts_.bell.get(), kWorkerBellId);
@@ -93,17 +103,21 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
     returned.slot = header.slot;
     returned.generation = header.generation;
     returned.kind = wire::Kind::returned;
-    in.release();
+    // Answered before it is released: until it has the answer, the parent looks for the frame in its ring.
+    WEFT_FAILURE_POINT("worker.returned.before");
     send(returned, {}, {});
+    in.release();
     after_reply();
     return;
   }
   process::set_activity(*parts_.black_box, header.function, header.slot, header.flags);
   std::vector<Buffer> attachments;
   if (header.attachments != 0) [[unlikely]] {
-    if (body.size() < header.attachments * sizeof(wire::BlockReference)) refuse("a frame ends among its references");
+    if (body.size() < header.attachments * sizeof(wire::BlockReference))
+      refuse("a frame ends among its references");
     const auto* const first = reinterpret_cast<const wire::BlockReference*>(body.data());
     if (auto done = exchange_.borrow({first, header.attachments}, attachments); !done) {
+      if (done.fault().kind == base::Fault::Kind::exhausted) give_up(header, done.fault());
       refuse(done.fault().message.c_str());
     }
     body = body.subspan(header.attachments * sizeof(wire::BlockReference));
@@ -111,6 +125,7 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
   RunningTask task{*this, header, attachments, body};
   leader_ = Leader::in_task;
   ++running_;
+  WEFT_FAILURE_POINT("worker.task.before_run");
   std::exception_ptr failed;
   try {
     task.run();
@@ -128,12 +143,14 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
 
 void WorkerLoop::send(const wire::FrameHeader& header, std::span<const wire::BlockReference> references,
                       std::span<const std::byte> payload) {
+  WEFT_FAILURE_POINT("worker.reply.before");
   while (!parts_.port.send(header, references, payload)) [[unlikely]] {
-    if (parts_.port.out.corrupt()) refuse("the parent consumed more than was written");
-    // The parent has not read for a whole ring: whatever it said, it wants to know now.
-    parts_.port.ring(parts_.port.look());
-    reactor_.suspend(base::now_ns() + base::kFullRingNapNs);
-  }
+      if (parts_.port.out.corrupt()) refuse("the parent consumed more than was written");
+      // The parent has not read for a whole ring: whatever it said, it wants to know now.
+      parts_.port.ring(parts_.port.look());
+      reactor_.suspend(base::now_ns() + base::kFullRingNapNs);
+    }
+  WEFT_FAILURE_POINT("worker.reply.after");
 }
 
 void WorkerLoop::after_reply() noexcept {
@@ -141,12 +158,16 @@ void WorkerLoop::after_reply() noexcept {
   ring::claim(own, parts_.port.in.position());
   // One full fence serves the doorbell and the claim.
   const doorbell::Word word = parts_.port.published();
-  if (word.mode() == doorbell::Mode::urgent) [[unlikely]] parts_.port.ring(word);
+  if (word.mode() == doorbell::Mode::urgent) [[unlikely]]
+    parts_.port.ring(word);
   parts_.port.out.prepare();
+  // The clock costs as much as an empty task: while tasks are short it is read for eight of them together.
+  if (task_ticks_ != 0 && task_ticks_ < short_ticks() && ++untimed_ < 8) return;
   const std::uint64_t now = base::ticks();
-  const std::uint64_t took = now - last_ticks_;
+  const std::uint64_t took = (now - last_ticks_) / (untimed_ == 0 ? 1 : untimed_);
+  untimed_ = 0;
   last_ticks_ = now;
-  task_ticks_ = task_ticks_ == 0 ? took : task_ticks_ - task_ticks_ / 8 + took / 8;
+  task_ticks_ = task_ticks_ == 0 ? took : task_ticks_ - task_ticks_ / 4 + took / 4;
   // Relaxed: advice.
   own.task_ticks.store(task_ticks_ | 1, base::relaxed);
   if (took > old_ticks()) [[unlikely]] {
@@ -171,6 +192,7 @@ bool WorkerLoop::spin() noexcept {
   const std::uint64_t begin = base::ticks();
   for (std::uint64_t now = begin; now - begin < budget; now = base::ticks()) {
     last_ticks_ = now;
+    untimed_ = 0;
     for (int look = 0; look < 64; ++look) {
       if (parts_.port.in.peek() != ring::Peek::none) {
         if (now - begin > alone) reactor_.spun(true);
@@ -236,13 +258,27 @@ void WorkerLoop::watch_control() {
     if (!control) refuse(control.fault().message.c_str());
     if (control->state == link::Exchange::Control::State::closed) leave(0);
     if (control->state != link::Exchange::Control::State::message) continue;
-    if (!std::holds_alternative<wire::Goodbye>(control->message)) refuse("an unexpected message on the control socket");
+    if (!std::holds_alternative<wire::Goodbye>(control->message))
+      refuse("an unexpected message on the control socket");
     leaving_ = true;
     if (running_ == 0) leave(0);
   }
 }
 
+void WorkerLoop::give_up(const wire::FrameHeader& task, const base::Fault& fault) noexcept {
+  wire::FailureReport exhausted;
+  exhausted.kind = wire::FailureReport::Kind::exhausted;
+  exhausted.message = fault.message;
+  wire::FrameHeader header;
+  header.slot = task.slot;
+  header.generation = task.generation;
+  header.kind = wire::Kind::failure;
+  send(header, {}, wire::encode(exhausted, base::kInlineBytesMax));
+  refuse(fault.message.c_str());
+}
+
 void WorkerLoop::leave(int code) noexcept {
+  WEFT_FAILURE_POINT("worker.leave");
   std::fflush(nullptr);
   // Not exit(): static destructors belong to a main that never ran.
   ::_exit(code);

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <exception>
 #include <vector>
-
 #include <weft/buffer.hpp>
 #include <weft/task.hpp>
 
@@ -56,6 +55,9 @@ class WorkerLoop final : public fiber::Source {
   void send(const wire::FrameHeader& header, std::span<const wire::BlockReference> references,
             std::span<const std::byte> payload);
   void ring_if_behind() noexcept;
+  /// The chunk that a task's buffer lies in could not be taken, and will not come again: that task fails, and the
+  /// process ends, so that the next has all that this one lacked.
+  [[noreturn]] void give_up(const wire::FrameHeader& task, const base::Fault& fault) noexcept;
   [[noreturn]] void leave(int code) noexcept;
   [[noreturn]] void refuse(const char* what) noexcept;
 
@@ -69,8 +71,9 @@ class WorkerLoop final : public fiber::Source {
   std::vector<fiber::Waker> followers_;
   std::size_t running_ = 0;
   bool leaving_ = false;
-  std::uint64_t last_ticks_ = 0;   // when the last task ended, or the ring was last seen empty
-  std::uint64_t task_ticks_ = 0;   // mean cost of a task lately
+  std::uint64_t last_ticks_ = 0;  // when the last task ended, or the ring was last seen empty
+  std::uint64_t untimed_ = 0;     // tasks since last_ticks_
+  std::uint64_t task_ticks_ = 0;  // mean cost of a task lately
 };
 
 }  // namespace weft::work

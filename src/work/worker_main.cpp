@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -11,6 +12,7 @@
 #include <optional>
 #include <string>
 
+#include "base/failure_point.hpp"
 #include "base/limits.hpp"
 #include "base/unique_fd.hpp"
 #include "link/board.hpp"
@@ -71,7 +73,8 @@ class Handshake {
 Greeting Handshake::receive() {
   std::vector<std::byte> buffer(256 * 1024);
   auto received = process::receive(control_.get(), buffer, 8, process::Wait::yes);
-  if (!received || received->state != process::Received::State::message) ::_exit(kStartFailed);  // nobody to tell
+  if (!received || received->state != process::Received::State::message)
+    ::_exit(kStartFailed);  // nobody to tell
   auto message = wire::decode_control(std::span{buffer}.first(received->bytes));
   if (!message) fail("handshake", message.fault().message);
   auto* const hello = std::get_if<wire::Hello>(&*message);
@@ -87,6 +90,7 @@ Greeting Handshake::receive() {
   greeting.attendant_bell = std::move(fds[2]);
   greeting.waiter_bell = std::move(fds[3]);
   greeting.hello = std::move(*hello);
+  WEFT_FAILURE_POINT("worker.handshake.after_hello");
   return greeting;
 }
 
@@ -114,34 +118,43 @@ unsigned nesting_depth() noexcept { return depth; }
 
 void worker_main(int control) {
   set_signals();
+  ::prctl(PR_SET_NAME,
+          "weft-worker");  // else it would be called "exe", after the link that it was started by
   ::fcntl(control, F_SETFD, FD_CLOEXEC);
   Handshake handshake{control};
   Greeting greeting = handshake.receive();
   const wire::Hello& hello = greeting.hello;
   depth = hello.nesting_depth;
 
-  auto lane = handshake.need("shared memory", memory::OwnedRegion::create("weft-worker-lane", hello.worker_lane_bytes));
+  auto lane = handshake.need("shared memory",
+                             memory::OwnedRegion::create("weft-worker-lane", hello.worker_lane_bytes));
   if (ring::lane_bytes(hello.ring_lines, hello.black_box_bytes) > lane.bytes()) {
     handshake.fail("handshake", "the parent named lane sizes that do not fit together");
   }
   const ring::LaneView own = ring::format_lane(lane.data(), hello.ring_lines, hello.black_box_bytes,
                                                static_cast<std::uint32_t>(::getpid()));
-  const ring::LaneView parent = handshake.need("handshake", ring::open_lane(greeting.lane.data(), greeting.lane.bytes()));
+  const ring::LaneView parent =
+      handshake.need("handshake", ring::open_lane(greeting.lane.data(), greeting.lane.bytes()));
   auto* const box = process::make_black_box({own.black_box, static_cast<std::size_t>(own.black_box_bytes)});
-  if (auto done = process::install_crash_handlers(box); !done) handshake.fail("crash handlers", done.fault().message);
+  if (auto done = process::install_crash_handlers(box); !done)
+    handshake.fail("crash handlers", done.fault().message);
   base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!bell) handshake.fail("descriptors", base::Fault::system_call("eventfd").message);
 
   run_initializer(handshake, hello);
 
   const std::array<int, 2> descriptors{lane.fd(), bell.get()};
+  WEFT_FAILURE_POINT("worker.handshake.before_ready");
   const wire::Ready ready{own_identity(), static_cast<std::uint32_t>(::getpid())};
-  const auto sent = process::send(handshake.control().get(), wire::encode(ready), descriptors, process::Wait::yes);
+  const auto sent =
+      process::send(handshake.control().get(), wire::encode(ready), descriptors, process::Wait::yes);
   if (!sent) ::_exit(kStartFailed);  // the parent has gone
+  WEFT_FAILURE_POINT("worker.handshake.after_ready");
 
   const auto* const board = reinterpret_cast<const link::Board*>(greeting.board.data());
-  WorkerLoop loop{{link::FramePort{own, parent, &board->word, greeting.attendant_bell.get(), greeting.waiter_bell.get()},
-                   std::move(handshake.control()), std::move(bell), board, box, hello.worker_id}};
+  WorkerLoop loop{
+      {link::FramePort{own, parent, &board->word, greeting.attendant_bell.get(), greeting.waiter_bell.get()},
+       std::move(handshake.control()), std::move(bell), board, box, hello.worker_id}};
   loop.run();
 }
 

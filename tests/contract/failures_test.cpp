@@ -1,7 +1,6 @@
 // Whatever a task or its worker does, the program that asked goes on and knows what happened.
 
 #include <gtest/gtest.h>
-
 #include <signal.h>
 #include <unistd.h>
 
@@ -12,7 +11,6 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
-
 #include <weft/weft.hpp>
 
 using namespace std::chrono_literals;
@@ -159,7 +157,8 @@ TEST_F(Failures, leave_results_sent_before_a_crash) {
 }
 
 TEST_F(Failures, refuse_arguments_and_results_that_do_not_fit_the_types) {
-  EXPECT_THROW(pool.submit([]() -> std::vector<int> { throw weft::EncodingError{"mine"}; }).get(), weft::EncodingError);
+  EXPECT_THROW(pool.submit([]() -> std::vector<int> { throw weft::EncodingError{"mine"}; }).get(),
+               weft::EncodingError);
 }
 
 // Starting.
@@ -205,7 +204,9 @@ TEST(Starting, runs_the_initializer_before_the_first_task) {
 }
 
 TEST(Starting, gives_a_slow_start_up) {
-  weft::Pool pool{{.limit = 1, .worker = {.initializer = weft::initializer<endless_initializer>, .start_timeout = 200ms}}};
+  weft::Pool pool{
+      {.limit = 1,
+       .worker = {.initializer = weft::initializer<endless_initializer>, .start_timeout = 200ms}}};
   try {
     pool.submit<identity>(1).get();
     FAIL();

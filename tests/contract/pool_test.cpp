@@ -1,8 +1,7 @@
 // How a pool deals tasks out, ends, and gets on with threads, fibers and callbacks.
 
-#include <gtest/gtest.h>
-
 #include <dirent.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,7 +13,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
 #include <weft/weft.hpp>
 
 using namespace std::chrono_literals;
@@ -122,7 +120,8 @@ TEST(Pool, lets_executions_outlive_it) {
 
 TEST(Pool, leaves_no_descriptor_and_no_zombie_behind) {
   {
-    weft::Pool first{{.limit = 1}};  // with it come what a process has once: attendant, arena, this thread's reactor
+    weft::Pool first{
+        {.limit = 1}};  // with it come what a process has once: attendant, arena, this thread's reactor
     first.submit<identity>(1).get();
     first.shutdown();
   }
@@ -242,10 +241,12 @@ TEST(Worker, runs_tasks_in_order_and_is_not_replaced) {
 
 TEST(Worker, can_have_workers_of_its_own) {
   weft::Pool pool{{.limit = 1}};
-  const auto pids = pool.submit([] {
-    weft::Pool inner{{.limit = 1}};
-    return std::pair{static_cast<std::int64_t>(::getpid()), inner.submit<own_pid>().get()};
-  }).get();
+  const auto pids =
+      pool.submit([] {
+            weft::Pool inner{{.limit = 1}};
+            return std::pair{static_cast<std::int64_t>(::getpid()), inner.submit<own_pid>().get()};
+          })
+          .get();
   EXPECT_NE(pids.first, pids.second);
 }
 

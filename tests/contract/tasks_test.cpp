@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <cstring>
-
 #include <map>
 #include <numeric>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
-
 #include <weft/weft.hpp>
 
 namespace {
@@ -39,7 +37,9 @@ struct Join {
 
 struct Scoped {
   int factor = 2;
-  std::uint64_t run(weft::TaskScope& scope) const { return scope.worker_id() * static_cast<std::uint64_t>(factor); }
+  std::uint64_t run(weft::TaskScope& scope) const {
+    return scope.worker_id() * static_cast<std::uint64_t>(factor);
+  }
 };
 
 struct Picture {
@@ -73,7 +73,9 @@ TEST_F(Tasks, are_lambdas_with_captures_of_values) {
   const double offset = 0.5;
   EXPECT_EQ(pool.submit([factor, offset](int x) { return factor * x + offset; }, 14).get(), 42.5);
   EXPECT_EQ(pool.submit([] { return std::string{"no captures"}; }).get(), "no captures");
-  EXPECT_EQ(pool.submit([factor](const std::string& text) { return text + std::to_string(factor); }, "x").get(), "x3");
+  EXPECT_EQ(
+      pool.submit([factor](const std::string& text) { return text + std::to_string(factor); }, "x").get(),
+      "x3");
 }
 
 TEST_F(Tasks, are_aggregates_with_run) {
@@ -109,7 +111,8 @@ TEST_F(Tasks, with_another_signature_than_registered_are_unknown) {
 }
 
 TEST_F(Tasks, carry_payloads_of_every_size_around_each_limit) {
-  for (const std::size_t size : {0, 1, 23, 24, 25, 63, 64, 65, 1000, 1023, 1024, 1025, 4096, 100'000, 1 << 20, 30 << 20}) {
+  for (const std::size_t size :
+       {0, 1, 23, 24, 25, 63, 64, 65, 1000, 1023, 1024, 1025, 4096, 100'000, 1 << 20, 30 << 20}) {
     const std::string text(size, 'w');
     EXPECT_EQ(pool.submit<greet>(text).get(), "hello " + text) << size;
     const std::vector<std::pair<std::string, int>> pairs{{text, 1}};
@@ -134,11 +137,14 @@ TEST_F(Tasks, hand_buffers_over_and_back_without_a_copy) {
 }
 
 TEST_F(Tasks, return_buffers_that_they_made) {
-  auto made = pool.submit([](std::size_t size) {
-    weft::Buffer buffer{size};
-    std::memset(buffer.writable().data(), 'm', size);
-    return buffer;
-  }, std::size_t{3} << 20).get();
+  auto made = pool.submit(
+                      [](std::size_t size) {
+                        weft::Buffer buffer{size};
+                        std::memset(buffer.writable().data(), 'm', size);
+                        return buffer;
+                      },
+                      std::size_t{3} << 20)
+                  .get();
   ASSERT_EQ(made.size(), std::size_t{3} << 20);
   EXPECT_EQ(made.text().find_first_not_of('m'), std::string_view::npos);
 }
@@ -177,7 +183,8 @@ TEST_F(Tasks, keep_the_buffers_of_a_pool_that_is_gone) {
 TEST_F(Tasks, pass_buffers_from_one_worker_to_another) {
   weft::Pool other{{.limit = 1}};
   const weft::Buffer made = pool.submit([] { return weft::Buffer::copy_of("from the first"); }).get();
-  EXPECT_EQ(other.submit([](weft::Buffer bytes) { return std::string{bytes.text()}; }, made).get(), "from the first");
+  EXPECT_EQ(other.submit([](weft::Buffer bytes) { return std::string{bytes.text()}; }, made).get(),
+            "from the first");
 }
 
 }  // namespace

@@ -50,7 +50,9 @@ class Arguments(Cli):
 
 class BadInput(Cli):
     def test_missing_folder(self):
-        self.refuses(self.thumbnails("nowhere"), 1, "nowhere: No such file or directory")
+        ran = self.thumbnails("nowhere")
+        self.refuses(ran, 1, "nowhere: No such file or directory")
+        self.assertEqual(ran.stdout, "")
 
     def test_empty_folder(self):
         self.refuses(self.thumbnails(self.photos), 1, "no pictures found")

@@ -106,14 +106,23 @@ std::vector<Case> loop_cases() {
       make_case<LoopScenario>("loop: one task, taken back", LoopPlan{1, true, false}),
       make_case<LoopScenario>("loop: two tasks", LoopPlan{2, false, false}),
       make_case<LoopScenario>("loop: two tasks, the second taken back", LoopPlan{2, true, false}),
-      make_case<LoopScenario>("loop: two tasks over padding, the second taken back", LoopPlan{2, true, true}),
   };
 }
 
 TEST(LoopModel, one_fence_a_task_is_enough_for_doorbell_and_claim) { expect_all_hold(loop_cases()); }
 
+// A quarter of a minute of processor time; run it when a protocol changes: --gtest_also_run_disabled_tests.
+TEST(LoopModel, DISABLED_one_fence_a_task_is_enough_over_padding) {
+  expect_all_hold({make_case<LoopScenario>("loop: two tasks over padding, the second taken back",
+                                           LoopPlan{2, true, true})});
+}
+
 TEST(LoopModel, each_ordering_of_the_protocols_is_needed_here_too) {
-  expect_each_mutation_is_found(loop_cases(), {"src/doorbell/doorbell.hpp"}, 3);
+  const std::vector<Case> cases{
+      make_case<LoopScenario>("loop: one task", LoopPlan{1, false, false}),
+      make_case<LoopScenario>("loop: one task, taken back", LoopPlan{1, true, false}),
+  };
+  expect_each_mutation_is_found(cases, {"src/doorbell/doorbell.hpp"}, 3);
 }
 
 }  // namespace

@@ -15,11 +15,11 @@ namespace {
 constexpr std::uint32_t kFirstValue = 64;  // looks like a length
 
 struct RingPlan {
-  Frames past;       ///< sent before the threads start
-  std::size_t read;  ///< so many of them were read by then
-  bool published;    ///< and the writer could know
-  Frames frames;     ///< sent by the writer's thread
-  bool mortal = false;
+  Frames past;            ///< sent before the threads start
+  std::size_t read;       ///< so many of them were read by then
+  bool published;         ///< and the writer could know
+  Frames frames;          ///< sent by the writer's thread
+  bool prepares = false;  ///< the writer makes lines ready ahead of its head
 };
 
 class RingScenario final : public Scenario {
@@ -67,6 +67,7 @@ class RingScenario final : public Scenario {
 class DyingWriterScenario final : public Scenario {
  public:
   explicit DyingWriterScenario(const RingPlan& plan) : plan_{plan} {
+    ring_.prepares = plan.prepares;
     ring_.play(plan.past, plan.read, plan.published);
   }
   [[nodiscard]] unsigned thread_count() const override { return 2; }
@@ -101,24 +102,35 @@ class DyingWriterScenario final : public Scenario {
   std::uint32_t found_ = 0;  // by the reader's
 };
 
+struct NamedPlan {
+  const char* name;
+  RingPlan plan;
+};
+const NamedPlan kPlans[] = {
+    {"ring: three frames through a fresh ring", {{}, 0, false, {1, 2, 1}}},
+    {"ring: over lines that held other frames", {{2, 2, 2, 2, 2, 2, 2, 2}, 8, true, {1, 1, 2}}},
+    {"ring: padding at the end", {{2, 2, 2, 2, 2, 2, 1}, 7, true, {2, 2, 1}}},
+    {"ring: padding, and the room is not known", {{2, 2, 2, 2, 2, 2, 1, 2}, 8, false, {2, 1, 2}}},
+    {"ring: full, lines are used again while they are read", {{2, 2, 2, 2, 2, 2, 2}, 0, false, {1, 1, 2}}},
+    {"ring: full, with padding to come", {{1, 2, 2, 2, 2, 2, 2, 2}, 1, true, {2, 1}}},
+    {"ring: nearly full, over odd lines", {{1, 2, 2, 2, 2, 2, 1, 2}, 2, false, {1, 2, 2}}},
+    {"ring: full, four frames more", {{2, 2, 2, 2, 2, 2, 2}, 0, false, {2, 1, 2, 2}}},
+};
+
+// Each plan with and without lines made ready ahead of the head.
 std::vector<Case> ring_cases() {
-  return {
-      make_case<RingScenario>("ring: three frames through a fresh ring", RingPlan{{}, 0, false, {1, 2, 1}}),
-      make_case<RingScenario>("ring: over lines that held other frames",
-                              RingPlan{{2, 2, 2, 2, 2, 2, 2, 2}, 8, true, {1, 1, 2}}),
-      make_case<RingScenario>("ring: padding at the end",
-                              RingPlan{{2, 2, 2, 2, 2, 2, 1}, 7, true, {2, 2, 1}}),
-      make_case<RingScenario>("ring: padding, and the room is not known",
-                              RingPlan{{2, 2, 2, 2, 2, 2, 1, 2}, 8, false, {2, 1, 2}}),
-      make_case<RingScenario>("ring: full, lines are used again while they are read",
-                              RingPlan{{2, 2, 2, 2, 2, 2, 2}, 0, false, {1, 1, 2}}),
-      make_case<RingScenario>("ring: full, with padding to come",
-                              RingPlan{{1, 2, 2, 2, 2, 2, 2, 2}, 1, true, {2, 1}}),
-      make_case<RingScenario>("ring: more than a lap, full from the start",
-                              RingPlan{{2, 2, 2, 2, 2, 2, 2}, 0, false, {2, 1, 2, 2, 1, 2, 2, 2, 2, 1, 2}}),
-      make_case<DyingWriterScenario>("ring: the writer dies anywhere",
-                                     RingPlan{{2, 2, 2, 2, 2, 2, 1}, 7, true, {2, 2, 1}}),
-  };
+  std::vector<Case> cases;
+  for (const bool prepares : {false, true}) {
+    const std::string suffix = prepares ? ", prepared" : "";
+    for (NamedPlan each : kPlans) {
+      each.plan.prepares = prepares;
+      cases.push_back(make_case<RingScenario>(each.name + suffix, each.plan));
+    }
+    RingPlan dying{{2, 2, 2, 2, 2, 2, 1}, 7, true, {2, 2, 1}};
+    dying.prepares = prepares;
+    cases.push_back(make_case<DyingWriterScenario>("ring: the writer dies anywhere" + suffix, dying));
+  }
+  return cases;
 }
 
 TEST(RingModel, every_frame_arrives_once_whole_and_in_order) { expect_all_hold(ring_cases()); }

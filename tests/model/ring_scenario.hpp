@@ -27,6 +27,7 @@ struct SmallRing {
   ring::Producer out{bytes.data(), kLines, &reader.consumed};
   ring::Consumer in{bytes.data(), kLines, &reader.consumed};
   std::uint64_t last_position = 0;  ///< the writer's note
+  bool prepares = false;            ///< send() calls prepare()
 
   SmallRing() {
     for (std::uint32_t line = 0; line < kLines; ++line) {
@@ -48,6 +49,7 @@ struct SmallRing {
         std::memcpy(frame + at, &kLine, 4);
       }
       out.commit(lines * kLine);
+      if (prepares) out.prepare();
       if (read > 0) {
         --read;
         require(in.peek() == ring::Peek::frame, "the past of the ring can be read");
@@ -85,6 +87,7 @@ struct SmallRing {
     });
     fill(frame, lines, value);
     out.commit(lines * kLine);
+    if (prepares) out.prepare();
   }
 
   /// The next frame, waiting for it. When there is none, tells the writer of all the room there is, as before parking.

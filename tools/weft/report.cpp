@@ -118,7 +118,12 @@ std::string Report::json(const RunTotals& totals) const {
 }
 
 int Report::finish(const RunTotals& totals) {
-  const std::string text = options_.json ? json(totals) : words(totals);
+  std::string text;
+  if (options_.json) {
+    text = json(totals);
+  } else if (totals.workers > 0) {  // Else the problems have said it all.
+    text = words(totals);
+  }
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     print_problem("the report cannot be written to the standard output");
     return kExitFailed;

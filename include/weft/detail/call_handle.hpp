@@ -6,13 +6,13 @@
 #include <string>
 #include <utility>
 #include <vector>
-
 #include <weft/detail/packed.hpp>
 #include <weft/export.hpp>
 
 namespace weft::work {
 struct Call;
-}
+class PoolCore;
+}  // namespace weft::work
 
 namespace weft::detail {
 
@@ -22,11 +22,12 @@ class WEFT_EXPORT CallHandle {
   static constexpr std::uint64_t kNever = UINT64_MAX;
 
   CallHandle() noexcept = default;
-  explicit CallHandle(work::Call& call) noexcept : call_{&call} {}
+  CallHandle(work::PoolCore& core, work::Call& call) noexcept : core_{&core}, call_{&call} {}
   CallHandle(CallHandle&& other) noexcept
-      : call_{std::exchange(other.call_, nullptr)}, is_view_{other.is_view_} {}
+      : core_{other.core_}, call_{std::exchange(other.call_, nullptr)}, is_view_{other.is_view_} {}
   CallHandle(const CallHandle& other) = delete;
   CallHandle& operator=(CallHandle&& other) noexcept {
+    std::swap(core_, other.core_);
     std::swap(call_, other.call_);
     std::swap(is_view_, other.is_view_);
     return *this;
@@ -47,21 +48,24 @@ class WEFT_EXPORT CallHandle {
   /// For a callback, during which the call stays. Copyable only so that std::function can hold it.
   class View {
    public:
-    explicit View(work::Call* call) noexcept : call_{call} {}
+    View(work::PoolCore* core, work::Call* call) noexcept : core_{core}, call_{call} {}
     [[nodiscard]] CallHandle handle() const noexcept {
       CallHandle handle;
+      handle.core_ = core_;
       handle.call_ = call_;
       handle.is_view_ = true;
       return handle;
     }
 
    private:
+    work::PoolCore* core_;
     work::Call* call_;
   };
-  [[nodiscard]] View view() const noexcept { return View{call_}; }
+  [[nodiscard]] View view() const noexcept { return View{core_, call_}; }
 
  private:
   void drop() noexcept;
+  work::PoolCore* core_ = nullptr;  ///< lives as long as the call does
   work::Call* call_ = nullptr;
   bool is_view_ = false;
 };

@@ -6,8 +6,16 @@
 #include <span>
 #include <string_view>
 #include <type_traits>
-
 #include <weft/task_scope.hpp>
+
+namespace flatbuffers {
+class Table;
+}
+
+namespace weft {
+template <class Table>
+class Message;
+}
 
 namespace weft::detail {
 
@@ -24,9 +32,21 @@ struct WithoutScope<TaskScope&, Args...> {
   using type = Parameters<Args...>;
 };
 
-/// How a parameter is kept between being decoded and being passed: by value.
+/// A struct that flatc generated for a table.
+template <class T>
+concept GeneratedTable = std::is_class_v<T> && std::is_base_of_v<flatbuffers::Table, T>;
+
+/// How a parameter is kept between being decoded and being passed: by value; a table by the message that it lies in.
 template <class Parameter>
-using Kept = std::remove_cvref_t<Parameter>;
+struct KeptAs {
+  using type = std::remove_cvref_t<Parameter>;
+};
+template <GeneratedTable Table>
+struct KeptAs<const Table&> {
+  using type = Message<Table>;
+};
+template <class Parameter>
+using Kept = typename KeptAs<Parameter>::type;
 
 template <class Function>
 struct CallableTraits;
@@ -62,7 +82,8 @@ struct ObjectBytes {
 /// expression for just those types ([bit.cast]/3).
 template <class T>
 concept FreeOfPointers = std::is_trivially_copyable_v<T> && requires {
-  typename std::integral_constant<int, (static_cast<void>(__builtin_bit_cast(T, ObjectBytes<sizeof(T)>{})), 0)>;
+  typename std::integral_constant<int,
+                                  (static_cast<void>(__builtin_bit_cast(T, ObjectBytes<sizeof(T)>{})), 0)>;
 };
 
 /// What a lambda is sent as.
@@ -79,7 +100,7 @@ class RevivedObject {
   explicit RevivedObject(const void* bytes) noexcept { std::memcpy(storage_, bytes, sizeof(Lambda)); }
   RevivedObject() noexcept = default;
   template <class... Args>
-    requires std::is_invocable_v<Lambda&, Args...>
+  requires std::is_invocable_v<Lambda&, Args...>
   decltype(auto) operator()(Args&&... args) {
     return (*reinterpret_cast<Lambda*>(storage_))(static_cast<Args&&>(args)...);
   }

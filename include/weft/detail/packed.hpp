@@ -96,6 +96,8 @@ consteval Encoding encoding_of() {
     return Encoding::nothing;
   } else if constexpr (sizeof...(Args) == 1 && (std::same_as<Args, Buffer> && ...)) {
     return Encoding::buffer;
+  } else if constexpr (sizeof...(Args) == 1 && (is_made_from<Args, Message> && ...)) {
+    return Encoding::message;
   } else if constexpr (sizeof...(Args) == 1 && (TextLike<Args> && ...)) {
     return Encoding::text;
   } else if constexpr ((Plain<Args> && ...)) {
@@ -191,6 +193,19 @@ class Packing<Encoding::buffer, Buffer> {
   const Buffer* buffer_;
 };
 
+template <class Table>
+class Packing<Encoding::message, Message<Table>> {
+ public:
+  explicit Packing(const Message<Table>& message) : buffer_{&message.buffer()} {
+    if (buffer_->empty()) [[unlikely]]
+      fail_encoding("a message was moved away before it was sent");
+  }
+  [[nodiscard]] Payload payload() const noexcept { return {Encoding::message, {}, {buffer_, 1}}; }
+
+ private:
+  const Buffer* buffer_;
+};
+
 /// Where require_travel() has complained: no second message follows.
 class Refused {
  public:
@@ -273,6 +288,10 @@ std::tuple<Args...> unpack(const Payload& payload) {
       if (payload.attachments.size() != 1) [[unlikely]]
         fail_encoding("expected one buffer, found none or several");
       return {payload.attachments.front()};
+    } else if constexpr (kEncoding == Encoding::message) {
+      if (payload.attachments.size() != 1 || !payload.bytes.empty()) [[unlikely]]
+        fail_encoding("expected one message, found something else");
+      return std::tuple<Args...>{Args{payload.attachments.front()}...};
     } else {
       return unpack_values<Args...>(payload, std::index_sequence_for<Args...>{});
     }

@@ -5,7 +5,6 @@
 #include <cstring>
 #include <type_traits>
 #include <utility>
-
 #include <weft/detail/call_handle.hpp>
 #include <weft/detail/callable.hpp>
 #include <weft/execution.hpp>
@@ -20,17 +19,31 @@ namespace weft::detail {
 
 /// What to run, on what.
 struct Request {
-  const TaskEntry* entry = nullptr;  ///< of this binary, or
-  std::uint64_t named_id = 0;        ///< known by name
+  std::uint64_t function = 0;  ///< where its entry lies in the binary, or the id of its name
+  bool is_named = false;
   Payload payload;
 };
 
+/// The id by which workers of the same binary find an entry. Throws Error if the module has no build id.
+WEFT_EXPORT std::uint64_t id_of(const TaskEntry& entry);
+
+/// The same, found once for each task.
 template <class Task>
-concept RunsScoped = requires(Task& task, TaskScope& scope) { task.run(scope); };
+std::uint64_t task_id() {
+  static const std::uint64_t id = id_of(Task::entry);
+  return id;
+}
+
 template <class Task>
-concept RunsAlone = requires(Task& task) { task.run(); };
+concept RunsScoped = requires(Task& task, TaskScope& scope) {
+  task.run(scope);
+};
 template <class Task>
-concept TaskAggregate = std::is_class_v<Task> && (RunsScoped<Task> || RunsAlone<Task>);
+concept RunsAlone = requires(Task& task) {
+  task.run();
+};
+template <class Task>
+concept TaskAggregate = std::is_class_v<Task> &&(RunsScoped<Task> || RunsAlone<Task>);
 
 template <class Task>
 struct RunResult {
@@ -42,7 +55,9 @@ struct RunResult<Task> {
 };
 
 template <class Lambda>
-concept HasOneCallOperator = requires { &Lambda::operator(); };
+concept HasOneCallOperator = requires {
+  &Lambda::operator();
+};
 
 /// What a lambda's arguments are sent as: its own parameters where they are known, else what was passed.
 template <class Lambda, class... Passed>
@@ -59,7 +74,7 @@ struct LambdaResult {
   using type = std::remove_cvref_t<std::invoke_result_t<Lambda&, Args...>>;
 };
 template <class Lambda, class... Args>
-  requires std::is_invocable_v<Lambda&, TaskScope&, Args...>
+requires std::is_invocable_v<Lambda&, TaskScope&, Args...>
 struct LambdaResult<Lambda, Args...> {
   using type = std::remove_cvref_t<std::invoke_result_t<Lambda&, TaskScope&, Args...>>;
 };
@@ -74,8 +89,8 @@ class Submitter {
   template <auto Function, class... Args>
   auto submit(Args&&... args) {
     using Traits = CallableTraits<decltype(Function)>;
-    return submit_function<Function, std::remove_cvref_t<typename Traits::Result>>(typename Traits::Arguments{},
-                                                                                     std::forward<Args>(args)...);
+    return submit_function<Function, std::remove_cvref_t<typename Traits::Result>>(
+        typename Traits::Arguments{}, std::forward<Args>(args)...);
   }
 
   /// Runs `task.run()` or `task.run(scope)` in a worker: an aggregate whose fields are the parameters.
@@ -83,26 +98,29 @@ class Submitter {
   auto submit(const Task& task) {
     const Packed<Task> packed{task};
     using R = typename RunResult<Task>::type;
-    return Execution<R>{self().submit_call({&AggregateTask<Task>::entry, 0, packed.payload()})};
+    return Execution<R>{self().submit_call({task_id<AggregateTask<Task>>(), false, packed.payload()})};
   }
 
   /// Runs `lambda(args...)` in a worker. Captures are sent as bytes: trivially copyable, no pointers or references.
   template <class Lambda, class... Args>
-    requires(!TaskAggregate<Lambda> && std::is_class_v<Lambda>)
-  auto submit(const Lambda& lambda, Args&&... args) {
-    static_assert(std::is_trivially_copyable_v<Lambda>,
-                  "weft: a lambda's captures must be trivially copyable, since it is sent as bytes: pass strings, "
-                  "containers and the like as arguments, submit(lambda, args...), or use an aggregate with run()");
-    static_assert(std::is_empty_v<Lambda> || !std::is_trivially_copyable_v<Lambda> || FreeOfPointers<Lambda>,
-                  "weft: a lambda captures a pointer or a reference (by [&], [=] of a pointer, or this), which means "
-                  "nothing in another process: capture values, or pass them as arguments, submit(lambda, args...)");
-    return submit_lambda(lambda, typename LambdaArguments<Lambda, Args...>::type{}, std::forward<Args>(args)...);
+  requires(!TaskAggregate<Lambda> && std::is_class_v<Lambda>) auto submit(const Lambda& lambda,
+                                                                          Args&&... args) {
+    static_assert(
+        std::is_trivially_copyable_v<Lambda>,
+        "weft: a lambda's captures must be trivially copyable, since it is sent as bytes: pass strings, "
+        "containers and the like as arguments, submit(lambda, args...), or use an aggregate with run()");
+    static_assert(
+        std::is_empty_v<Lambda> || !std::is_trivially_copyable_v<Lambda> || FreeOfPointers<Lambda>,
+        "weft: a lambda captures a pointer or a reference (by [&], [=] of a pointer, or this), which means "
+        "nothing in another process: capture values, or pass them as arguments, submit(lambda, args...)");
+    return submit_lambda(lambda, typename LambdaArguments<Lambda, Args...>::type{},
+                         std::forward<Args>(args)...);
   }
 
   /// Runs a task that the workers' binary knows by name.
   template <class R, class... Parameters_, class... Args>
   auto submit(const NamedTask<R(Parameters_...)>& task, Args&&... args) {
-    return send<R, std::remove_cvref_t<Parameters_>...>({nullptr, task.id(), {}}, std::forward<Args>(args)...);
+    return send<R, std::remove_cvref_t<Parameters_>...>({task.id(), true, {}}, std::forward<Args>(args)...);
   }
 
  private:
@@ -111,7 +129,8 @@ class Submitter {
   /// Converts to the parameters' types, without a copy where they are those already.
   template <class R, class... Kept_, class... Args>
   Execution<R> send(Request request, Args&&... args) {
-    static_assert(sizeof...(Kept_) == sizeof...(Args), "weft: submit() got another number of arguments than the task takes");
+    static_assert(sizeof...(Kept_) == sizeof...(Args),
+                  "weft: submit() got another number of arguments than the task takes");
     return send_converted<R, Kept_...>(request, static_cast<const Kept_&>(args)...);
   }
   template <class R, class... Kept_>
@@ -123,14 +142,14 @@ class Submitter {
 
   template <auto Function, class R, class... Parameters_, class... Args>
   Execution<R> submit_function(Parameters<Parameters_...>, Args&&... args) {
-    return send<R, Kept<Parameters_>...>({&FunctionTask<Function, Kept<Parameters_>...>::entry, 0, {}},
+    return send<R, Kept<Parameters_>...>({task_id<FunctionTask<Function, Kept<Parameters_>...>>(), false, {}},
                                          std::forward<Args>(args)...);
   }
 
   template <class Lambda, class... Parameters_, class... Args>
   auto submit_lambda(const Lambda& lambda, Parameters<Parameters_...>, Args&&... args) {
     using R = typename LambdaResult<Lambda, Kept<Parameters_>...>::type;
-    const Request request{&LambdaTask<Lambda, Kept<Parameters_>...>::entry, 0, {}};
+    const Request request{task_id<LambdaTask<Lambda, Kept<Parameters_>...>>(), false, {}};
     if constexpr (std::is_empty_v<Lambda>) {
       return send<R, Kept<Parameters_>...>(request, std::forward<Args>(args)...);
     } else {

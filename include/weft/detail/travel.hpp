@@ -28,6 +28,8 @@ namespace weft {
 
 template <class T>
 struct Codec;
+template <class Table>
+class Message;
 
 namespace detail {
 

@@ -1,0 +1,139 @@
+// A worker that lies is the only one to suffer for it: its task fails with ProtocolViolation, and the pool goes on.
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <vector>
+#include <weft/weft.hpp>
+
+#include "crash/hostile_worker.hpp"
+#include "crash/scratch.hpp"
+
+extern char** environ;
+
+namespace weft::crash {
+namespace {
+
+using namespace std::chrono_literals;
+
+Pool pool_with_a_liar(const std::string& lie, const Scratch& scratch, std::size_t limit) {
+  std::vector<std::string> environment{"WEFT_LIE=" + lie, "WEFT_LIE_MARK=" + scratch.file("lied")};
+  for (char** each = environ; *each != nullptr; ++each) environment.emplace_back(*each);
+  PoolOptions options;
+  options.limit = limit;
+  options.worker.binary = WEFT_HOSTILE_WORKER;
+  options.worker.environment = environment;
+  return Pool{options};
+}
+
+std::string outcome_of(Execution<int>& execution, int right) {
+  try {
+    return execution.get() == right ? "value" : "wrong value";
+  } catch (const ProtocolViolation&) {
+    return "violation";
+  } catch (const StartFailed&) {
+    return "start_failed";
+  } catch (const Incompatible&) {
+    return "incompatible";
+  } catch (const WorkerCrashed& error) {
+    return error.trace().size() < (1U << 20) ? "crash" : "a trace without end";
+  } catch (const Error& error) {
+    return std::string{"any_error: "} + error.what();
+  }
+}
+
+std::string expected(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::violation:
+      return "violation";
+    case Outcome::start_failed:
+      return "start_failed";
+    case Outcome::incompatible:
+      return "incompatible";
+    case Outcome::value:
+      return "value";
+    case Outcome::crash:
+      return "crash";
+    case Outcome::any_error:
+    case Outcome::violation_in_time:
+      break;
+  }
+  return "";
+}
+
+std::vector<Lie> lies_of(bool in_time) {
+  std::vector<Lie> some;
+  for (const Lie& lie : lies()) {
+    if ((lie.outcome == Outcome::violation_in_time) == in_time) some.push_back(lie);
+  }
+  return some;
+}
+
+class Liar : public testing::TestWithParam<Lie> {};
+
+TEST_P(Liar, fails_its_own_task_and_the_pool_goes_on) {
+  const Scratch scratch;
+  Pool pool = pool_with_a_liar(GetParam().name, scratch, 1);
+  const auto twice = named<int(int)>("twice");
+  auto with_liar = pool.submit(twice, 21);
+  const std::string outcome = outcome_of(with_liar, 42);
+  if (GetParam().outcome == Outcome::any_error) {
+    EXPECT_NE(outcome, "start_failed");
+  } else {
+    EXPECT_EQ(outcome, expected(GetParam().outcome));
+  }
+  EXPECT_TRUE(scratch.has("lied"));
+  // The liar, if it still lives, answers honestly from now on; whoever has come in its place does.
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(pool.submit(twice, i).get(), 2 * i);
+}
+
+TEST_P(Liar, is_not_noticed_by_the_worker_beside_it) {
+  const Scratch scratch;
+  Pool pool = pool_with_a_liar(GetParam().name, scratch, 2);
+  const auto twice = named<int(int)>("twice");
+  std::vector<Execution<int>> executions;
+  for (int i = 0; i < 60; ++i) executions.push_back(pool.submit(twice, i));
+  int values = 0;
+  for (int i = 0; i < 60; ++i) {
+    const std::string outcome = outcome_of(executions[static_cast<std::size_t>(i)], 2 * i);
+    EXPECT_NE(outcome, "wrong value");
+    if (outcome == "value") ++values;
+  }
+  // Nothing tells how many tasks it took to get it wrong; but it never takes the other's with it.
+  EXPECT_GT(values, 0);
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(pool.submit(twice, i).get(), 2 * i);
+}
+
+class PatientLiar : public testing::TestWithParam<Lie> {};
+
+TEST_P(PatientLiar, is_found_out_once_it_matters) {
+  const Scratch scratch;
+  Pool pool = pool_with_a_liar(GetParam().name, scratch, 1);
+  const auto twice = named<int(int)>("twice");
+  std::vector<Execution<int>> executions;
+  for (int i = 0; i < 20'000; ++i) executions.push_back(pool.submit(twice, i));
+  int violations = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string outcome = outcome_of(executions[static_cast<std::size_t>(i)], 2 * i);
+    if (outcome == "violation") {
+      ++violations;
+    } else {
+      ASSERT_EQ(outcome, "value");
+    }
+  }
+  EXPECT_GT(violations, 0);
+  EXPECT_EQ(pool.status().workers_lost, 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, PatientLiar, testing::ValuesIn(lies_of(true)),
+                         [](const auto& lie) { return std::string{lie.param.name}; });
+INSTANTIATE_TEST_SUITE_P(Each, Liar, testing::ValuesIn(lies_of(false)),
+                         [](const auto& lie) { return std::string{lie.param.name}; });
+
+}  // namespace
+}  // namespace weft::crash

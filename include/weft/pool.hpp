@@ -79,7 +79,8 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
 
  private:
   friend class detail::Submitter<Pool>;
-  detail::CallHandle submit_call(const detail::Request& request);
+  /// Throws Closed if there is none, since this was moved from.
+  [[nodiscard]] work::PoolCore& core() const;
 
   std::shared_ptr<work::PoolCore> core_;
   std::size_t limit_ = 0;

@@ -30,7 +30,9 @@ class TaskCall {
   [[nodiscard]] TaskScope& scope() noexcept { return scope_; }
 
  protected:
-  TaskCall(const Payload& payload, TaskScope& scope) noexcept : payload_{payload}, scope_{scope} {}
+  TaskCall(Encoding encoding, std::span<const std::byte> bytes, std::span<const Buffer> attachments,
+           TaskScope& scope) noexcept
+      : payload_{encoding, bytes, attachments}, scope_{scope} {}
   ~TaskCall() = default;
   Payload payload_;
   TaskScope& scope_;

@@ -31,7 +31,8 @@ class WEFT_EXPORT Worker : public detail::Submitter<Worker> {
 
  private:
   friend class detail::Submitter<Worker>;
-  detail::CallHandle submit_call(const detail::Request& request);
+  /// Throws Closed if there is none, since this was moved from.
+  [[nodiscard]] work::PoolCore& core() const;
 
   std::shared_ptr<work::PoolCore> core_;
 };

@@ -20,6 +20,7 @@
 #include <boost/fiber/waker.hpp>
 #include <cerrno>
 #include <chrono>
+#include <utility>
 #include <vector>
 
 #include "base/atomic.hpp"
@@ -48,11 +49,8 @@ SteadyTime steady_time(std::uint64_t ns) noexcept {
 
 class Reactor::Algorithm final : public fibers::algo::algorithm {
  public:
-  Algorithm()
-      : reactor_{*this},
-        epoll_{::epoll_create1(EPOLL_CLOEXEC)},
-        bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
-    WEFT_CHECK(epoll_ && bell_, "a reactor needs two descriptors: raise RLIMIT_NOFILE (ulimit -n)");
+  Algorithm(base::UniqueFd epoll, base::UniqueFd bell)
+      : reactor_{*this}, epoll_{std::move(epoll)}, bell_{std::move(bell)} {
     watch(bell_.get(), EPOLLIN | EPOLLET, nullptr);
     tls_reactor = &reactor_;
     set_spin(base::kSpinNsMax);
@@ -224,10 +222,20 @@ void Waker::wake() const noexcept {
 }
 
 Reactor& Reactor::current() {
+  Reactor* const reactor = try_current();
+  WEFT_CHECK(reactor != nullptr, "a reactor needs two descriptors: raise RLIMIT_NOFILE (ulimit -n)");
+  return *reactor;
+}
+
+Reactor* Reactor::try_current() {
   if (tls_reactor == nullptr) [[unlikely]] {
-    fibers::context::active()->get_scheduler()->set_algo(fibers::algo::algorithm::ptr_t{new Algorithm});
+    base::UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
+    base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (!epoll || !bell) return nullptr;
+    fibers::context::active()->get_scheduler()->set_algo(
+        fibers::algo::algorithm::ptr_t{new Algorithm{std::move(epoll), std::move(bell)}});
   }
-  return *tls_reactor;
+  return tls_reactor;
 }
 
 void Reactor::attach(Source& source, int fd, std::uint64_t id) {

@@ -50,6 +50,8 @@ class Reactor {
 
   /// This thread's reactor. The first call on a thread makes it the thread's Boost.Fiber scheduling algorithm.
   static Reactor& current();
+  /// The same; nullptr, and errno says why, where its two descriptors are not to be had.
+  static Reactor* try_current();
 
   /// Looks at `source` from now on, and sleeps on its bell `fd` too (an eventfd, watched edge-triggered). `id` is the
   /// bell's own for as long as the process lives, since descriptor numbers are used again. Attaching counts.

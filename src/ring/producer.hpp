@@ -8,6 +8,7 @@
 #include "base/bytes.hpp"
 #include "base/check.hpp"
 #include "base/failure_point.hpp"
+#include "base/prefetch.hpp"
 #include "ring/lane.hpp"
 
 namespace weft::ring {
@@ -61,6 +62,8 @@ class Producer {
     const std::uint64_t room = consumed_seen_ + lines_;
     const std::uint64_t ahead = head_ + kPrepareLines;
     zero_up_to(ahead < room ? ahead : room);
+    // So that the store above finds its line at hand when its turn comes: the next lock or fence waits for it.
+    base::prefetch_for_writing(at(ahead + kPrepareLines));
   }
 
   /// Marks the frame at `position` as taken back. The reader may have begun it all the same: doorbell and claim words

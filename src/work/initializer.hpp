@@ -8,7 +8,7 @@ namespace weft::work {
 class InitializerCall final : public detail::TaskCall {
  public:
   explicit InitializerCall(std::uint64_t worker_id) noexcept
-      : TaskCall{{}, own_scope_}, own_scope_{worker_id, 0} {}
+      : TaskCall{Encoding::nothing, {}, {}, own_scope_}, own_scope_{worker_id, 0} {}
   void decoded() override {}
   void keep_payload() override {}
   void value(const detail::Payload&) override {}

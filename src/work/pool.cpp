@@ -21,7 +21,14 @@ std::uint64_t detail::id_of(const TaskEntry& entry) {
   return id;
 }
 
+work::Call& detail::submit_to(work::PoolCore& core, const Request& request) {
+  work::require_unforked();
+  return core.submit(request);
+}
+
 namespace {
+
+[[noreturn]] void throw_moved_from() { throw Closed{"this pool or worker was moved from"}; }
 
 work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
   work::require_initialized();
@@ -36,15 +43,6 @@ work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
   options.working_directory = worker.working_directory;
   if (worker.initializer.entry() != nullptr) options.initializer = detail::id_of(*worker.initializer.entry());
   return options;
-}
-
-detail::CallHandle submit_to(work::PoolCore* core, const detail::Request& request) {
-  if (core == nullptr) throw Closed{"this pool or worker was moved from"};
-  work::require_unforked();
-  const work::Submission submission{request.function, request.is_named ? wire::kNamed : std::uint16_t{0},
-                                    request.payload.encoding, request.payload.bytes,
-                                    request.payload.attachments};
-  return detail::CallHandle{*core, core->submit(submission)};
 }
 
 /// The core, for everything that looks at the workers. Throws Error in a forked child.
@@ -87,8 +85,9 @@ Pool& Pool::operator=(Pool&& other) noexcept {
 
 Pool::~Pool() { let_go(core_); }
 
-detail::CallHandle Pool::submit_call(const detail::Request& request) {
-  return submit_to(core_.get(), request);
+work::PoolCore& Pool::core() const {
+  if (!core_) throw_moved_from();
+  return *core_;
 }
 
 PoolStatus Pool::status() const {
@@ -134,8 +133,9 @@ Worker& Worker::operator=(Worker&& other) noexcept {
 
 Worker::~Worker() { let_go(core_); }
 
-detail::CallHandle Worker::submit_call(const detail::Request& request) {
-  return submit_to(core_.get(), request);
+work::PoolCore& Worker::core() const {
+  if (!core_) throw_moved_from();
+  return *core_;
 }
 
 std::int64_t Worker::pid() const {

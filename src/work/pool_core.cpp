@@ -29,20 +29,17 @@ std::uint64_t Peer::window_ticks() noexcept {
 
 // Submitting.
 
-Call& PoolCore::submit(const Submission& submission) {
-  if (submission.bytes.size() <= base::kInlineBytesMax) [[likely]]
-    return submit_framed(submission);
+Call& PoolCore::submit(const detail::Request& request) {
+  const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
+  if (request.bytes.size() <= base::kInlineBytesMax) [[likely]] return submit_framed(request, flags);
   // A payload that does not fit a frame goes into a block before anything else, so that nothing has to be undone.
-  std::vector<Buffer> with_block{Buffer::copy_of(submission.bytes)};
-  with_block.insert(with_block.end(), submission.attachments.begin(), submission.attachments.end());
-  Submission sent = submission;
-  sent.attachments = with_block;
-  sent.bytes = {};
-  sent.flags |= wire::kPayloadInBlock;
-  return submit_framed(sent);
+  std::vector<Buffer> with_block{Buffer::copy_of(request.bytes)};
+  with_block.insert(with_block.end(), request.attachments.begin(), request.attachments.end());
+  return submit_framed({request.function, request.is_named, request.encoding, {}, with_block},
+                       static_cast<std::uint16_t>(flags | wire::kPayloadInBlock));
 }
 
-Call& PoolCore::submit_framed(const Submission& submission) {
+Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flags) {
   const Section section{*this};
   if (closed_) [[unlikely]]
     throw Closed{closed_reason_};
@@ -53,16 +50,16 @@ Call& PoolCore::submit_framed(const Submission& submission) {
   call.waited_for = false;
   call.has_continuation = false;
   call.ending = Ending::value;
-  call.encoding = submission.encoding;
-  call.flags = submission.flags;
-  call.function = submission.function;
+  call.encoding = request.encoding;
+  call.flags = flags;
+  call.function = request.function;
   if (queue_.empty()) [[likely]] {
     Peer* const peer = next_peer();
-    if (peer != nullptr && send(*peer, call, submission.bytes, submission.attachments)) [[likely]]
+    if (peer != nullptr && send(*peer, call, request.bytes, request.attachments)) [[likely]]
       return call;
     if (call.phase == Phase::settled) return call;
   }
-  enqueue(call, submission.bytes, submission.attachments);
+  enqueue(call, request.bytes, request.attachments);
   return call;
 }
 
@@ -412,7 +409,7 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns) {
         "elsewhere",
         {}};
   }
-  fiber::Reactor& reactor = fiber::Reactor::current();
+  fiber::Reactor& reactor = own_reactor();
   reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
   if (!reactor.others_ready() && spin(call, reactor, deadline_ns)) return true;
   for (;;) {
@@ -456,7 +453,8 @@ void PoolCore::disarm() noexcept {
   if (seat_ != &fiber::Reactor::current()) return;
   seat_ = nullptr;
   if (sleepers_ == 0) {
-    sleeper_.disarm(doorbell::Mode::lazy, link::kAttendantBell);
+    // Handed over to the attendant, who sleeps: so with a fence, and the reactor looks once more (doorbell.md).
+    sleeper_.arm(doorbell::Mode::lazy, link::kAttendantBell);
     return;
   }
   // Others still sleep: the attendant is woken for them from now on.

@@ -11,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include <weft/detail/submitter.hpp>
+
 #include "base/mutex.hpp"
 #include "base/unique_fd.hpp"
 #include "doorbell/doorbell.hpp"
@@ -22,15 +24,6 @@
 #include "work/peer.hpp"
 
 namespace weft::work {
-
-/// A task as it is submitted: what to run, on what.
-struct Submission {
-  std::uint64_t function = 0;
-  std::uint16_t flags = 0;
-  Encoding encoding = Encoding::nothing;
-  std::span<const std::byte> bytes;
-  std::span<const Buffer> attachments;
-};
 
 struct CoreOptions {
   std::size_t limit = 1;
@@ -55,6 +48,9 @@ struct CoreStatus {
   std::vector<std::int64_t> pids;
 };
 
+/// The reactor of the calling thread. Throws Exhausted.
+fiber::Reactor& own_reactor();
+
 /// What a Pool and a Worker are made of: the calls, the queue, the workers, and the rules of who gets what.
 ///
 /// Any thread may submit, and any thread that waits reads the replies itself, under the lock; where nobody waits the
@@ -68,7 +64,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   ~PoolCore();
 
   /// Throws Closed, EncodingError, Exhausted. Never waits.
-  Call& submit(const Submission& submission);
+  Call& submit(const detail::Request& request);
   /// Suspends the fiber until the call is settled: true; or the deadline has passed: false.
   bool wait(Call& call, std::uint64_t deadline_ns);
   /// True once settled; looks at the rings, without waiting.
@@ -105,7 +101,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
  private:
   // Data plane: pool_core.cpp.
-  Call& submit_framed(const Submission& submission);
+  Call& submit_framed(const detail::Request& request, std::uint16_t flags);
   bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns);
   bool drain(Peer& peer) noexcept;
   void on_frame(Peer& peer);

@@ -4,10 +4,12 @@
 #include <sys/eventfd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
 #include "process/cpus.hpp"
+#include "process/limits.hpp"
 #include "work/faults.hpp"
 #include "work/pool_core.hpp"
 
@@ -24,12 +26,17 @@ unsigned cores() {
 
 base::UniqueFd make_bell() {
   base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!bell)
-    throw Exhausted{base::Fault::system_call("eventfd").message + "; raise RLIMIT_NOFILE (ulimit -n)"};
+  if (!bell) throw_fault(process::out_of_descriptors("a pool needs an eventfd", errno));
   return bell;
 }
 
 }  // namespace
+
+fiber::Reactor& own_reactor() {
+  fiber::Reactor* const reactor = fiber::Reactor::try_current();
+  if (reactor == nullptr) throw_fault(process::out_of_descriptors("a thread cannot wait for tasks", errno));
+  return *reactor;
+}
 
 PoolCore::PoolCore(Token, CoreOptions options) : options_{std::move(options)}, cores_{cores()} {
   bell_id_ = last_bell_id.fetch_add(1, base::relaxed) + 1;
@@ -63,7 +70,7 @@ void PoolCore::wake_watchers() noexcept {
 }
 
 bool PoolCore::shutdown(std::uint64_t deadline_ns) {
-  fiber::Reactor& reactor = fiber::Reactor::current();
+  fiber::Reactor& reactor = own_reactor();
   for (;;) {
     const fiber::Waker waker = reactor.waker();
     {

@@ -14,7 +14,7 @@ namespace weft::work {
 
 RunningTask::RunningTask(WorkerLoop& loop, const wire::FrameHeader& header, std::vector<Buffer>& attachments,
                          std::span<const std::byte> payload) noexcept
-    : TaskCall{{static_cast<Encoding>(header.encoding), payload, attachments}, worker_scope_},
+    : TaskCall{static_cast<Encoding>(header.encoding), payload, attachments, worker_scope_},
       loop_{loop},
       header_{header},
       worker_scope_{loop.parts_.worker_id, header.deadline_ns},

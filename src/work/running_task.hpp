@@ -39,7 +39,7 @@ class RunningTask final : public detail::TaskCall {
   void reply_with_blocks(wire::FrameHeader header, const detail::Payload& payload);
 
   WorkerLoop& loop_;
-  wire::FrameHeader header_;
+  const wire::FrameHeader& header_;  // its caller's; not copied, see detail::Request
   WorkerScope worker_scope_;
   std::vector<Buffer>& attachments_;
   std::unique_ptr<std::byte[]> kept_;

@@ -88,8 +88,8 @@ void WorkerLoop::on_frame() {
       return;
     case wire::Kind::release:
       if (!exchange_.on_release(body)) refuse("the parent gave back a block that it was not lent");
+      // Nothing is claimed here: a claim without a full fence after it would let the next frame be taken back and run.
       in.release();
-      ring::claim(*parts_.port.own, in.position());
       return;
     default:
       refuse("the parent published a frame of a kind that a worker does not take");

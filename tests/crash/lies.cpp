@@ -65,7 +65,7 @@ void noise(Impostor& me, unsigned seed) {
     wire::FrameHeader header = Impostor::answer_to(task, static_cast<Kind>(1 + random() % 6));
     header.flags = static_cast<std::uint16_t>(random() % 4);
     header.attachments = static_cast<std::uint16_t>(random() % 3 == 0 ? random() % 4 : 0);
-    if (random() % 2 == 0) header.generation += random() % 2;
+    if (random() % 4 == 0) ++header.generation;
     std::vector<std::byte> body(random() % 200);
     for (auto& each : body) each = static_cast<std::byte>(random() % 3 == 0 ? random() : 0);
     me.publish(header, body);

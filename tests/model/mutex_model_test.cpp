@@ -25,6 +25,7 @@ struct MutexPlan {
   unsigned threads;
   std::array<std::uint32_t, 3> rounds;  ///< how often each thread locks
   Kernel kernel = Kernel::fences;
+  bool last_words = false;  ///< each gives it back as one does after whom it may be destroyed
 };
 
 class MutexScenario final : public Scenario {
@@ -41,7 +42,11 @@ class MutexScenario final : public Scenario {
     for (std::uint32_t i = 0; i < plan_.rounds[thread]; ++i) {
       mutex_.lock();
       plain_store(&data_, plain_load(&data_) + 1);
-      mutex_.unlock();
+      if (plan_.last_words) {
+        mutex_.unlock_before_destruction();
+      } else {
+        mutex_.unlock();
+      }
     }
   }
 
@@ -83,6 +88,7 @@ std::vector<Case> mutex_cases() {
   return {
       make_case<MutexScenario>("mutex: two threads, once each", MutexPlan{2, {1, 1}}),
       make_case<MutexScenario>("mutex: one thread twice, one once", MutexPlan{2, {2, 1}}),
+      make_case<MutexScenario>("mutex: given back for good", MutexPlan{2, {1, 1}, Kernel::fences, true}),
       make_case<CountingScenario>("mutex: two threads, once each, counting", 2U),
   };
 }

@@ -6,6 +6,11 @@
 #include <cmath>
 
 namespace weft_cli {
+namespace {
+
+constexpr std::array kUnits{"kB", "MB", "GB", "TB"};
+
+}  // namespace
 
 std::string printable(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
@@ -25,7 +30,6 @@ std::string printable(std::string_view text) {
 }
 
 std::string human_bytes(std::uint64_t bytes) {
-  constexpr std::array kUnits{"kB", "MB", "GB", "TB"};
   if (bytes < 1000) return fmt::format("{} B", bytes);
   double value = static_cast<double>(bytes) / 1000;
   std::size_t unit = 0;

@@ -13,12 +13,10 @@ void add_limits(std::vector<Benchmark>& to);
 void add_baselines(std::vector<Benchmark>& to);
 void add_in_process_baselines(std::vector<Benchmark>& to);
 void add_ring(std::vector<Benchmark>& to);
-#if defined(WEFT_BENCH_POOL)
 void add_tasks(std::vector<Benchmark>& to);
 void add_buffers(std::vector<Benchmark>& to);
 void add_workers(std::vector<Benchmark>& to);
 void add_overcommit(std::vector<Benchmark>& to);
-#endif
 
 /// Which figures are held against which, and what weft has promised.
 std::vector<Comparison> comparisons();

@@ -11,10 +11,7 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#if defined(WEFT_BENCH_POOL)
 #include <weft/weft.hpp>
-#endif
 
 #include "benchmarks.hpp"
 #include "harness/cpus.hpp"
@@ -40,12 +37,10 @@ std::vector<Benchmark> all_benchmarks() {
   std::vector<Benchmark> all;
   add_limits(all);
   add_ring(all);
-#if defined(WEFT_BENCH_POOL)
   add_tasks(all);
   add_buffers(all);
   add_workers(all);
   add_overcommit(all);
-#endif
   add_baselines(all);
   add_in_process_baselines(all);
   return all;
@@ -120,9 +115,7 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-#if defined(WEFT_BENCH_POOL)
   weft::init(argc, argv);
-#endif
   if (argc > 1 && std::string_view{argv[1]} == "--peer") all_benchmarks();  // Registers what a peer can be.
   become_peer(argc, argv);
 

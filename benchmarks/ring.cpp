@@ -48,6 +48,8 @@ class Side {
   }
 
   void receive(std::byte* payload) noexcept {
+    // Nothing more urgent to do, as where weft begins to wait.
+    if (in_.peek() == ring::Peek::none) out_.prepare();
     for (ring::Peek seen = in_.peek(); seen != ring::Peek::frame; seen = in_.peek()) {
       if (seen == ring::Peek::corrupt) std::abort();
       base::spin_pause();

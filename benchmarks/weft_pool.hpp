@@ -16,26 +16,17 @@ inline PoolOptions pool_of(std::size_t workers) {
   return options;
 }
 
-/// A pool of one worker that has started, the worker on the answering side's CPU and this thread on the other.
+/// A pool of one worker that has started, the worker on the answering side's CPU and this thread on the other. The
+/// pool is made before the thread is pinned: it counts the CPUs that it may use, and with one alone it would not spin.
 class PinnedPool {
  public:
-  enum class Waiting {
-    spins,   ///< as it does by itself
-    sleeps,  ///< at once
-  };
-
-  // A pool counts the CPUs that it may use when it is made, and does not spin where there is but one.
-  explicit PinnedPool(const Run& run, Waiting waiting = Waiting::spins) : pool{made(run, waiting)} {
+  explicit PinnedPool(const Run& run) : pool{pool_of(1)} {
     pool.submit<pin_this_worker>(run.peer_cpu()).get();
     pin(run.cpu());
   }
 
  private:
-  static Pool made(const Run& run, Waiting waiting) {
-    if (waiting == Waiting::sleeps) pin(run.cpu());
-    return Pool{pool_of(1)};
-  }
-  AffinityKept restore_;
+  AffinityKept kept_;
 
  public:
   Pool pool;

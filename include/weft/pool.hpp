@@ -18,13 +18,13 @@ namespace weft {
 struct WorkerOptions {
   /// The program that workers run. Empty: this program itself, whose functions they then know. Another one must call
   /// weft::init too, and knows named tasks alone.
-  std::string binary;
+  std::string binary = {};
   /// "NAME=value" each; this process's own environment when absent.
-  std::optional<std::vector<std::string>> environment;
+  std::optional<std::vector<std::string>> environment = std::nullopt;
   /// Empty: this process's own.
-  std::string working_directory;
+  std::string working_directory = {};
   /// Runs in each worker before its first task; a worker whose initializer throws has not started.
-  Initializer initializer;
+  Initializer initializer = {};
   /// From spawn to the end of the initializer; 0: no limit.
   std::chrono::nanoseconds start_timeout = std::chrono::seconds{30};
 };

@@ -39,11 +39,6 @@ void nested() {
 }
 int identity(int number) { return number; }
 std::int64_t own_pid() { return ::getpid(); }
-void die_once(const std::string& marker) {
-  if (std::filesystem::exists(marker)) return;
-  std::ofstream{marker};
-  ::raise(SIGKILL);
-}
 
 class Failures : public testing::Test {
  protected:

@@ -47,6 +47,69 @@ struct sigaction disposition_of(int signal) {
   return action;
 }
 
+/// Runs `body` in a forked child, where gtest's own means are not at hand: 0 if it returned true.
+template <class Body>
+int in_forked_child(Body body) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::alarm(60);
+    bool good = false;
+    try {
+      good = body();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "in the child: %s\n", error.what());
+    }
+    ::_exit(good ? 0 : 1);
+  }
+  int status = 0;
+  ::waitpid(child, &status, 0);
+  return status;
+}
+
+// First, since a child is forked off a program that has not used weft yet.
+
+TEST(BeforeFirstUse, lets_a_forked_child_use_weft_for_the_first_time) {
+  EXPECT_EQ(in_forked_child([] {
+              weft::Pool pool{{.limit = 1}};
+              const bool good = pool.submit<identity>(3).get() == 3;
+              pool.shutdown();
+              return good;
+            }),
+            0);
+}
+
+TEST(BeforeFirstUse, leaves_no_worker_when_the_program_is_killed) {
+  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+  int said[2];
+  ASSERT_EQ(::pipe2(said, O_CLOEXEC), 0);
+  const pid_t program = ::fork();
+  if (program == 0) {
+    weft::Pool pool{{.limit = 3}};
+    std::vector<weft::Execution<void>> busy;
+    // One sleeps in its task, one computes, one is idle.
+    busy.push_back(pool.submit([] { std::this_thread::sleep_for(1h); }));
+    busy.push_back(pool.submit([] {
+      for (volatile bool forever = true; forever;) {
+      }
+    }));
+    pool.submit([] {}).get();
+    while (pool.status().pids.size() < 3) std::this_thread::sleep_for(1ms);
+    static_cast<void>(::write(said[1], "x", 1));
+    ::pause();
+  }
+  char ready = 0;
+  ASSERT_EQ(::read(said[0], &ready, 1), 1);
+  ::kill(program, SIGKILL);
+  // This process inherits the orphans; the test's time limit is the watchdog for one that does not end.
+  int ended = 0;
+  while (::waitpid(-1, nullptr, 0) > 0) ++ended;
+  EXPECT_EQ(errno, ECHILD);
+  EXPECT_GE(ended, 4);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+  ::close(said[0]);
+  ::close(said[1]);
+}
+
 TEST(Neighbour, leaves_every_signal_disposition_and_the_mask_as_they_were) {
   struct sigaction own {};
   own.sa_handler = on_child;
@@ -85,7 +148,9 @@ TEST(Neighbour, leaves_the_programs_children_to_the_program) {
     const int before = children_signalled;
     const pid_t child = start_child(40 + i);
     EXPECT_EQ(pool.submit<identity>(i).get(), i);
-    if (i % 3 == 0) EXPECT_THROW(pool.submit<crash>().get(), weft::WorkerCrashed);
+    if (i % 3 == 0) {
+      EXPECT_THROW(pool.submit<crash>().get(), weft::WorkerCrashed);
+    }
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child) << "somebody else reaped it";
     EXPECT_EQ(WEXITSTATUS(status), 40 + i);
@@ -133,25 +198,6 @@ TEST(Neighbour, lets_the_program_decide_about_the_interrupt_of_the_terminal) {
   EXPECT_EQ(pool.submit<own_pid>().get(), pid);
 }
 
-/// Runs `body` in a forked child, where gtest's own means are not at hand: 0 if it returned true.
-template <class Body>
-int in_forked_child(Body body) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
-    bool good = false;
-    try {
-      good = body();
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "in the child: %s\n", error.what());
-    }
-    ::_exit(good ? 0 : 1);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return status;
-}
-
 template <class Call>
 bool says_fork(Call call) {
   try {
@@ -191,16 +237,6 @@ TEST(Neighbour, tells_a_forked_child_that_it_cannot_use_what_its_parent_has) {
   EXPECT_EQ(pool.submit<own_pid>().get(), pid) << "the parent's worker is still there";
 }
 
-TEST(Neighbour, lets_a_forked_child_use_weft_for_the_first_time) {
-  EXPECT_EQ(in_forked_child([] {
-              weft::Pool pool{{.limit = 1}};
-              const bool good = pool.submit<identity>(3).get() == 3;
-              pool.shutdown();
-              return good;
-            }),
-            0);
-}
-
 /// Called as a task of the outermost pool, so that `depth` counts processes.
 std::string nest(int depth) {
   try {
@@ -216,37 +252,6 @@ TEST(Neighbour, stops_workers_that_start_workers_ten_levels_deep) {
   const std::string told = pool.submit<nest>(1).get();
   EXPECT_NE(told.find("10: "), std::string::npos) << told;
   EXPECT_NE(told.find("levels deep"), std::string::npos) << told;
-}
-
-TEST(Neighbour, leaves_no_worker_when_the_program_is_killed) {
-  ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
-  int said[2];
-  ASSERT_EQ(::pipe2(said, O_CLOEXEC), 0);
-  const pid_t program = ::fork();
-  if (program == 0) {
-    weft::Pool pool{{.limit = 3}};
-    std::vector<weft::Execution<void>> busy;
-    // One sleeps in its task, one computes, one is idle.
-    busy.push_back(pool.submit([] { std::this_thread::sleep_for(1h); }));
-    busy.push_back(pool.submit([] {
-      for (volatile bool forever = true; forever;) {
-      }
-    }));
-    pool.submit([] {}).get();
-    while (pool.status().pids.size() < 3) std::this_thread::sleep_for(1ms);
-    static_cast<void>(::write(said[1], "x", 1));
-    ::pause();
-  }
-  char ready = 0;
-  ASSERT_EQ(::read(said[0], &ready, 1), 1);
-  ::kill(program, SIGKILL);
-  // This process inherits the orphans; the test's time limit is the watchdog for one that does not end.
-  int ended = 0;
-  while (::waitpid(-1, nullptr, 0) > 0) ++ended;
-  EXPECT_EQ(errno, ECHILD);
-  EXPECT_GE(ended, 4);
-  ::close(said[0]);
-  ::close(said[1]);
 }
 
 TEST(Neighbour, submits_to_other_workers_while_one_is_stopped) {

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <errno.h>
-#include <linux/ptrace.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>

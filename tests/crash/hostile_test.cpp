@@ -109,6 +109,15 @@ TEST_P(Liar, is_not_noticed_by_the_worker_beside_it) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(pool.submit(twice, i).get(), 2 * i);
 }
 
+TEST(HostileWorker, that_hands_back_more_of_a_block_than_it_has_is_found_out) {
+  const Scratch scratch;
+  Pool pool = pool_with_a_liar("block_handed_back_with_more_than_it_has", scratch, 1);
+  const auto length_of = named<std::size_t(Buffer)>("length_of");
+  const Buffer buffer = Buffer::copy_of(std::string(100'000, 'b'));
+  EXPECT_THROW(pool.submit(length_of, buffer).get(), ProtocolViolation);
+  EXPECT_EQ(pool.submit(length_of, buffer).get(), buffer.size());
+}
+
 class PatientLiar : public testing::TestWithParam<Lie> {};
 
 TEST_P(PatientLiar, is_found_out_once_it_matters) {

@@ -45,11 +45,10 @@ class Side {
     }
     std::memcpy(frame + sizeof(ring::FrameHead), payload, kPayloadBytes);
     out_.commit(kFrameBytes);
+    out_.prepare();
   }
 
   void receive(std::byte* payload) noexcept {
-    // Nothing more urgent to do, as where weft begins to wait.
-    if (in_.peek() == ring::Peek::none) out_.prepare();
     for (ring::Peek seen = in_.peek(); seen != ring::Peek::frame; seen = in_.peek()) {
       if (seen == ring::Peek::corrupt) std::abort();
       base::spin_pause();

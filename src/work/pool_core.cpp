@@ -7,6 +7,7 @@
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "process/descriptors.hpp"
 #include "base/failure_point.hpp"
 #include "ring/take_back.hpp"
 #include "wire/failure.hpp"
@@ -127,7 +128,13 @@ bool PoolCore::send(Peer& peer, Call& call, std::span<const std::byte> bytes,
 bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header,
                                 std::span<const std::byte> bytes, std::span<const Buffer> attachments) {
   if (auto lent = peer.exchange.lend(attachments, references_); !lent) {
-    settle_with(call, error_of(lent.fault()));
+    if (process::peer_gone(lent.fault())) {
+      // It has just died; its pidfd will tell the attendant. The call is for another worker.
+      peer.state = Peer::State::ending;
+      std::erase(serving_, &peer);
+    } else {
+      settle_with(call, error_of(lent.fault()));
+    }
     return false;
   }
   header.attachments = static_cast<std::uint16_t>(references_.size());

@@ -39,7 +39,7 @@ const std::vector<Point> kPoints{
     {"parent.send.after_commit", {1, 2, 100}},
     {"parent.answer.before_settle", {1, 2, 100}},
     {"parent.bury", {1}},
-    {"parent.retire.before_goodbye", {1, 2}},
+    {"parent.retire.before_goodbye", {1}},
     {"ring.commit.before_publish", {1, 7}},
     {"ring.commit.zeroed_next", {1, 7}},
     {"ring.commit.after_publish", {1, 7}},

@@ -50,6 +50,7 @@ namespace weft::detail {
 
 /// What the handles of one Buffer share: bytes of this process's arena, or bytes that a peer lent.
 struct BufferBox {
+  // SYNC buffer-handles: whoever takes it to zero sees every use of the bytes by the other handles.
   base::Atomic<std::uint32_t> handles{1};
   memory::Block block;                      ///< own bytes
   memory::BlockView view;                   ///< lent bytes

@@ -1,14 +1,12 @@
 #include "work/pool_core.hpp"
 
-#include <sched.h>
-
 #include <cstdio>
 #include <limits>
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
-#include "process/descriptors.hpp"
 #include "base/failure_point.hpp"
+#include "process/descriptors.hpp"
 #include "ring/take_back.hpp"
 #include "wire/failure.hpp"
 #include "work/exceptions.hpp"
@@ -32,7 +30,8 @@ std::uint64_t Peer::window_ticks() noexcept {
 
 Call& PoolCore::submit(const detail::Request& request) {
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
-  if (request.bytes.size() <= base::kInlineBytesMax) [[likely]] return submit_framed(request, flags);
+  if (request.bytes.size() <= base::kInlineBytesMax) [[likely]]
+    return submit_framed(request, flags);
   // A payload that does not fit a frame goes into a block before anything else, so that nothing has to be undone.
   std::vector<Buffer> with_block{Buffer::copy_of(request.bytes)};
   with_block.insert(with_block.end(), request.attachments.begin(), request.attachments.end());
@@ -372,164 +371,6 @@ bool PoolCore::poll_locked() noexcept {
 bool PoolCore::poll() noexcept {
   const Section section{*this};
   return poll_locked();
-}
-
-// Waiting.
-
-bool PoolCore::ready(Call& call) {
-  if (call.settled()) return true;
-  static_cast<void>(poll());
-  return call.settled();
-}
-
-bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns) {
-  const std::uint64_t budget = reactor.spin_ticks();
-  if (budget == 0) return ready(call);
-  const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
-  std::uint64_t begin = 0;
-  for (;;) {
-    {
-      const Section section{*this};
-      for (int look = 0; look < 64 && !lock_.contended(); ++look) {
-        if (call.peer != nullptr && drain(*call.peer) && !queue_.empty()) refill();
-        if (call.phase == Phase::settled) break;
-      }
-      if (call.phase != Phase::settled) static_cast<void>(poll_locked());
-    }
-    if (call.settled()) {
-      if (begin != 0) reactor.spun(true);
-      return true;
-    }
-    const std::uint64_t now = base::ticks();
-    if (begin == 0) begin = now;
-    if (now - begin > budget || reactor.others_ready()) return false;
-    if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) return false;
-    if (now - begin > alone) ::sched_yield();
-  }
-}
-
-bool PoolCore::wait(Call& call, std::uint64_t deadline_ns) {
-  if (call.settled()) return true;
-  if (Attendant::is_current()) {
-    throw Error{
-        "a callback of an Execution waits for another: it would wait for itself; submit there, and wait "
-        "elsewhere",
-        {}};
-  }
-  fiber::Reactor& reactor = own_reactor();
-  reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
-  if (!reactor.others_ready() && spin(call, reactor, deadline_ns)) return true;
-  for (;;) {
-    const fiber::Waker waker = reactor.waker();
-    {
-      const Section section{*this};
-      call.waked_by(waker);
-      if (call.phase == Phase::settled) return true;
-    }
-    reactor.attach(*this, waiter_bell_.get(), bell_id_);
-    reactor.suspend(deadline_ns);
-    reactor.detach(*this);
-    const Section section{*this};
-    call.waited_for = false;
-    if (call.phase == Phase::settled) return true;
-    if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) return false;
-  }
-}
-
-bool PoolCore::arm() noexcept {
-  const Section section{*this};
-  ++sleepers_;
-  const fiber::Reactor* const me = &fiber::Reactor::current();
-  // One thread sleeps on the waiter bell; the others are woken by whoever settles their calls.
-  if (seat_ == nullptr) {
-    seat_ = me;
-    sleeper_.arm(doorbell::Mode::urgent, link::kWaiterBell);
-  }
-  for (Peer* const peer : serving_) {
-    if (peer->exchange.returns_waiting() != 0 && peer->exchange.flush_returns(peer->port))
-      peer->port.ring_if_asleep();
-  }
-  if (poll_locked()) return false;
-  rebalance(true);
-  return true;
-}
-
-void PoolCore::disarm() noexcept {
-  const Section section{*this};
-  --sleepers_;
-  if (seat_ != &fiber::Reactor::current()) return;
-  seat_ = nullptr;
-  if (sleepers_ == 0) {
-    // Handed over to the attendant, who sleeps: so with a fence, and the reactor looks once more (doorbell.md).
-    sleeper_.arm(doorbell::Mode::lazy, link::kAttendantBell);
-    return;
-  }
-  // Others still sleep: the attendant is woken for them from now on.
-  sleeper_.arm(doorbell::Mode::urgent, link::kAttendantBell);
-  static_cast<void>(poll_locked());
-}
-
-/// The attendant was rung for.
-void PoolCore::on_bell() {
-  const Section section{*this};
-  static_cast<void>(poll_locked());
-  rebalance(true);
-  if (seat_ != nullptr) return;
-  sleeper_.arm(sleepers_ > 0 ? doorbell::Mode::urgent : doorbell::Mode::lazy, link::kAttendantBell);
-  static_cast<void>(poll_locked());
-}
-
-// The handle's end.
-
-void PoolCore::release(Call& call) noexcept {
-  std::shared_ptr<PoolCore> last;
-  const Section section{*this};
-  if (call.phase == Phase::settled && !call.continuing) {
-    calls_.give_back(call);
-    if (keep_ && calls_.in_use() == 0) [[unlikely]]
-      last.swap(keep_);
-  } else {
-    call.abandoned = true;
-  }
-}
-
-bool PoolCore::cancel(Call& call, const std::string& reason) {
-  const Section section{*this};
-  if (call.phase == Phase::settled) return false;
-  if (call.phase == Phase::sent) {
-    static_cast<void>(drain(*call.peer));
-    if (call.phase != Phase::sent) return false;
-    Peer& peer = *call.peer;
-    if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) != ring::TakeBack::taken)
-      return false;
-    ++peer.returns_owed;
-    if (!on_returned(peer, call)) return false;
-  }
-  queue_.remove(call);
-  settle_with(call,
-              std::make_exception_ptr(Cancelled{reason.empty() ? "cancelled before it began" : reason}));
-  refill();
-  return true;
-}
-
-void PoolCore::on_settled(Call& call, std::function<void()> continuation) {
-  {
-    const Section section{*this};
-    if (call.phase != Phase::settled) {
-      auto& slot = call.more().continuation;
-      if (slot) {
-        slot = [first = std::move(slot), second = std::move(continuation)] {
-          first();
-          second();
-        };
-      } else {
-        slot = std::move(continuation);
-      }
-      call.has_continuation = true;
-      return;
-    }
-  }
-  continuation();
 }
 
 }  // namespace weft::work

@@ -10,7 +10,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
 #include <weft/detail/submitter.hpp>
 
 #include "base/mutex.hpp"

@@ -3,11 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <weft/init.hpp>
 
 #include "contract/counted.hpp"
-
-#include <atomic>
 
 namespace weft::contract {
 namespace {

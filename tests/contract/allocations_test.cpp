@@ -5,7 +5,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
 #include <weft/weft.hpp>
 
 #include "contract/counted.hpp"

@@ -1,10 +1,9 @@
 // Where something runs out, the one who asked for it is told which limit it was, and the pool goes on once there is more.
 // Never SIGBUS, never SIGXFSZ.
 
-#include <gtest/gtest.h>
-
 #include <fcntl.h>
 #include <grp.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -20,7 +19,6 @@
 #include <string>
 #include <thread>
 #include <vector>
-
 #include <weft/weft.hpp>
 
 namespace {
@@ -164,7 +162,8 @@ TEST(ExhaustionOfAControlGroup, is_told_before_the_kernel_kills_for_it) {
   GTEST_SKIP() << "the sanitizer alone needs more memory than the group has";
 #endif
   const MemoryGroup group;
-  if (!group.is_there()) GTEST_SKIP() << "no memory control group can be made here (that takes root, or a delegated group)";
+  if (!group.is_there())
+    GTEST_SKIP() << "no memory control group can be made here (that takes root, or a delegated group)";
   const pid_t child = ::fork();
   if (child == 0) {
     ::alarm(100);
@@ -202,7 +201,8 @@ TEST(ExhaustionOfAControlGroup, is_told_before_the_kernel_kills_for_it) {
   }
   int status = 0;
   ASSERT_EQ(::waitpid(child, &status, 0), child);
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 77) GTEST_SKIP() << "this process may not enter the group that it made";
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+    GTEST_SKIP() << "this process may not enter the group that it made";
   EXPECT_EQ(status, 0);
 }
 
@@ -210,7 +210,8 @@ class Exhaustion : public testing::Test {
  protected:
   void expect_to_go_on() {
     EXPECT_EQ(pool.submit<identity>(7).get(), 7);
-    EXPECT_EQ(pool.submit<length_of>(weft::Buffer::copy_of(std::string(3 << 20, 'x'))).get(), std::size_t{3} << 20);
+    EXPECT_EQ(pool.submit<length_of>(weft::Buffer::copy_of(std::string(3 << 20, 'x'))).get(),
+              std::size_t{3} << 20);
     EXPECT_EQ(pool.submit<made>(std::size_t{5} << 20).get().size(), std::size_t{5} << 20);
   }
   weft::Pool pool{{.limit = 1}};
@@ -223,7 +224,8 @@ TEST_F(Exhaustion, of_descriptors_in_the_program_is_told) {
     expect_exhausted([] { weft::Buffer{1 << 20}; }, "RLIMIT_NOFILE");
     expect_exhausted([] { weft::Pool another{{.limit = 1}}; }, "RLIMIT_NOFILE");
     expect_exhausted([&] { pool.submit<length_of>(weft::Buffer{1 << 20}).get(); }, "RLIMIT_NOFILE");
-    expect_exhausted([&] { static_cast<void>(pool.submit<identity>(1)), weft::Buffer{2 << 20}; }, "RLIMIT_NOFILE");
+    expect_exhausted([&] { static_cast<void>(pool.submit<identity>(1)), weft::Buffer{2 << 20}; },
+                     "RLIMIT_NOFILE");
     EXPECT_EQ(pool.submit<identity>(2).get(), 2) << "what needs no descriptor goes on";
   }
   expect_to_go_on();
@@ -278,7 +280,9 @@ TEST_F(Exhaustion, of_descriptors_on_a_thread_that_waits_for_the_first_time_is_t
 }
 
 TEST_F(Exhaustion, of_descriptors_in_a_worker_is_told) {
-  const auto limit_worker = [](std::uint64_t descriptors) { set_soft_limit(static_cast<int>(RLIMIT_NOFILE), descriptors); };
+  const auto limit_worker = [](std::uint64_t descriptors) {
+    set_soft_limit(static_cast<int>(RLIMIT_NOFILE), descriptors);
+  };
   const auto next = pool.submit([] { return static_cast<std::uint64_t>(next_descriptor()); }).get();
   pool.submit(limit_worker, next).get();
   expect_exhausted([&] { pool.submit<made>(std::size_t{1} << 20).get(); }, "RLIMIT_NOFILE");

@@ -1,12 +1,10 @@
 // A program that does not call weft::init: gtest's own main does not.
 
-#include <gtest/gtest.h>
-
 #include <errno.h>
+#include <gtest/gtest.h>
 #include <sys/wait.h>
 
 #include <string>
-
 #include <weft/weft.hpp>
 
 namespace {

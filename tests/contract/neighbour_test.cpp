@@ -1,10 +1,9 @@
 // weft is a good neighbour: what else the program does with signals, children and processes goes on as if it were not
 // there.
 
-#include <gtest/gtest.h>
-
 #include <errno.h>
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -19,7 +18,6 @@
 #include <thread>
 #include <utility>
 #include <vector>
-
 #include <weft/weft.hpp>
 
 namespace {
@@ -28,9 +26,7 @@ using namespace std::chrono_literals;
 
 int identity(int number) { return number; }
 std::int64_t own_pid() { return ::getpid(); }
-int crash() {
-  std::abort();
-}
+int crash() { std::abort(); }
 
 pid_t start_child(int code) {
   const pid_t child = ::fork();
@@ -284,7 +280,8 @@ TEST(Neighbour, submits_to_other_workers_while_one_is_stopped) {
 
 TEST(OtherBinary, knows_tasks_by_name) {
   weft::Pool pool{{.limit = 1, .worker = {.binary = WEFT_OTHER_PROGRAM}}};
-  EXPECT_EQ(pool.submit(weft::named<std::string(std::string)>("greet"), "weft").get(), "hello weft from another program");
+  EXPECT_EQ(pool.submit(weft::named<std::string(std::string)>("greet"), "weft").get(),
+            "hello weft from another program");
   const weft::Buffer buffer = weft::Buffer::copy_of(std::string(100'000, 'b'));
   EXPECT_EQ(pool.submit(weft::named<weft::Buffer(weft::Buffer)>("same"), buffer).get().data(), buffer.data());
 }
@@ -300,7 +297,8 @@ TEST(OtherBinary, does_not_know_tasks_of_this_one) {
   }
   EXPECT_THROW(pool.submit([](int x) { return x; }, 1).get(), weft::UnknownTask);
   EXPECT_THROW(pool.submit(weft::named<int(int)>("greet"), 1).get(), weft::UnknownTask) << "of other types";
-  EXPECT_EQ(pool.submit(weft::named<std::string(std::string)>("greet"), "x").get(), "hello x from another program");
+  EXPECT_EQ(pool.submit(weft::named<std::string(std::string)>("greet"), "x").get(),
+            "hello x from another program");
 }
 
 }  // namespace

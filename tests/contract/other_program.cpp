@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <string>
-
 #include <weft/weft.hpp>
 
 namespace {

@@ -1,7 +1,6 @@
 // An idle pool costs nothing: no thread of the program or of its workers runs, so none makes a system call.
 
 #include <gtest/gtest.h>
-
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <thread>
 #include <vector>
-
 #include <weft/weft.hpp>
 
 namespace weft::contract {

@@ -2,9 +2,8 @@
 // the middle of it, and then the other side rightly goes to sleep: so there must be stretches without any call, and in
 // the others none but those of waiting.
 
-#include <gtest/gtest.h>
-
 #include <errno.h>
+#include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/ptrace.h>
@@ -44,8 +43,8 @@ testing::AssertionResult trace(pid_t program, OnCall on_call) {
   int status = 0;
   if (::waitpid(program, &status, 0) != program) return testing::AssertionFailure() << "no child";
   if (WIFEXITED(status)) return testing::AssertionFailure() << "ptrace is not allowed here";
-  constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
-                            PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
+  constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_TRACEFORK |
+                            PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
   ::ptrace(PTRACE_SETOPTIONS, program, nullptr, kOptions);
   ::ptrace(PTRACE_SYSCALL, program, nullptr, nullptr);
   std::set<pid_t> known{program};
@@ -60,7 +59,8 @@ testing::AssertionResult trace(pid_t program, OnCall on_call) {
     long signal = 0;
     if (WSTOPSIG(status) == (SIGTRAP | 0x80)) {
       __ptrace_syscall_info info{};
-      if (::ptrace(PTRACE_GET_SYSCALL_INFO, task, sizeof info, &info) > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY) {
+      if (::ptrace(PTRACE_GET_SYSCALL_INFO, task, sizeof info, &info) > 0 &&
+          info.op == PTRACE_SYSCALL_INFO_ENTRY) {
         on_call(static_cast<long>(info.entry.nr), info.entry.args[0]);
       }
     } else if (status >> 16 == 0) {
@@ -75,8 +75,8 @@ testing::AssertionResult trace(pid_t program, OnCall on_call) {
 }
 
 bool is_waiting(long call) {
-  for (const long each : {SYS_sched_yield, SYS_epoll_pwait2, SYS_epoll_wait, SYS_epoll_pwait, SYS_write, SYS_futex,
-                          SYS_restart_syscall}) {
+  for (const long each : {SYS_sched_yield, SYS_epoll_pwait2, SYS_epoll_wait, SYS_epoll_pwait, SYS_write,
+                          SYS_futex, SYS_membarrier, SYS_restart_syscall}) {
     if (call == each) return true;
   }
   return false;

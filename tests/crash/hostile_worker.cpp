@@ -8,7 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string>
-
 #include <weft/weft.hpp>
 
 #include "work/worker_main.hpp"

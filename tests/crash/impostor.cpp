@@ -1,8 +1,6 @@
 // A worker that shakes hands as it should and then lies, in the way that WEFT_LIE names (lies.hpp). If WEFT_LIE_MARK
 // names a file, only the process that can create it lies; the others are honest workers.
 
-#include "crash/hostile_worker.hpp"
-
 #include <fcntl.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -14,6 +12,7 @@
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
+#include "crash/hostile_worker.hpp"
 #include "process/black_box.hpp"
 #include "process/descriptors.hpp"
 #include "work/identity.hpp"

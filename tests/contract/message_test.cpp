@@ -91,7 +91,7 @@ TEST_F(Messages, are_taken_behind_the_scope_of_the_task) {
 TEST_F(Messages, are_taken_by_lambdas_with_and_without_captures) {
   const auto plain = [](const Request& request) { return request.width(); };
   EXPECT_EQ(pool.submit(plain, request_of("x", 0, 5)).get(), 5);
-  const int factor = 3;
+  int factor = 3;
   const auto scaled = [factor](weft::TaskScope&, const Request& request) { return factor * request.width(); };
   EXPECT_EQ(pool.submit(scaled, request_of("x", 0, 5)).get(), 15);
 }
@@ -113,7 +113,8 @@ TEST_F(Messages, are_found_by_name_and_by_their_tables) {
 }
 
 TEST_F(Messages, of_every_size_arrive) {
-  for (const std::size_t size : {0, 1, 500, 1023, 1024, 4096, 100'000, 1 << 20, 3 << 20, 40 << 20}) {
+  for (const std::size_t size :
+       std::initializer_list<std::size_t>{0, 1, 500, 1023, 1024, 4096, 100'000, 1 << 20, 3 << 20, 40 << 20}) {
     const auto request = request_of("size", size);
     const auto expected = sum_of(request->pixels());
     EXPECT_EQ(pool.submit<handle>(request).get()->sum(), expected) << size;

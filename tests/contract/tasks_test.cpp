@@ -69,8 +69,8 @@ TEST_F(Tasks, are_functions) {
 }
 
 TEST_F(Tasks, are_lambdas_with_captures_of_values) {
-  const int factor = 3;
-  const double offset = 0.5;
+  int factor = 3;
+  double offset = 0.5;
   EXPECT_EQ(pool.submit([factor, offset](int x) { return factor * x + offset; }, 14).get(), 42.5);
   EXPECT_EQ(pool.submit([] { return std::string{"no captures"}; }).get(), "no captures");
   EXPECT_EQ(
@@ -111,8 +111,8 @@ TEST_F(Tasks, with_another_signature_than_registered_are_unknown) {
 }
 
 TEST_F(Tasks, carry_payloads_of_every_size_around_each_limit) {
-  for (const std::size_t size :
-       {0, 1, 23, 24, 25, 63, 64, 65, 1000, 1023, 1024, 1025, 4096, 100'000, 1 << 20, 30 << 20}) {
+  for (const std::size_t size : std::initializer_list<std::size_t>{
+           0, 1, 23, 24, 25, 63, 64, 65, 1000, 1023, 1024, 1025, 4096, 100'000, 1 << 20, 30 << 20}) {
     const std::string text(size, 'w');
     EXPECT_EQ(pool.submit<greet>(text).get(), "hello " + text) << size;
     const std::vector<std::pair<std::string, int>> pairs{{text, 1}};

@@ -112,17 +112,8 @@ Result<void> Exchange::borrow(std::span<const wire::BlockReference> references,
       continue;
     }
     const memory::BlockRef where{reference.chunk, 0, reference.offset, reference.length};
-    auto view = chunks_.resolve(where);
-    while (!view) {
-      // The chunk was sent before the frame that names it, so it is in the socket, or was never sent.
-      auto control = read_control();
-      if (!control) return control.fault();
-      if (control->state != Control::State::nothing)
-        return Fault::violation("expected a chunk on the control socket");
-      auto again = chunks_.resolve(where);
-      if (!again) return again.fault();
-      view = std::move(again);
-    }
+    auto view = resolve(where);
+    if (!view) return view.fault();
     WEFT_FAILURE_POINT("exchange.borrow.resolved");
     buffers.push_back(detail::BufferBox::make(std::move(*view), returns_, reference.loan));
   }
@@ -156,28 +147,46 @@ bool Exchange::on_release(std::span<const std::byte> payload) noexcept {
   return true;
 }
 
+Result<memory::BlockView> Exchange::resolve(const memory::BlockRef& where) {
+  auto view = chunks_.resolve(where);
+  while (!view) {
+    // The chunk was sent before the frame that names it, so it is in the socket, or was never sent. What lies behind it
+    // there is left for read_control(): a goodbye, or the end of a worker that has answered and died.
+    auto control = read_one();
+    if (!control) return control.fault();
+    if (control->state != Control::State::chunks) return view.fault();
+    view = chunks_.resolve(where);
+  }
+  return view;
+}
+
+Result<Exchange::Control> Exchange::read_one() {
+  alignas(16) std::array<std::byte, 64 * 1024> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  auto received = process::receive(control_.get(), bytes, 8);
+  if (!received) return received.fault();
+  if (received->state == process::Received::State::would_block) return Control{};
+  if (received->state == process::Received::State::closed) return Control{Control::State::closed, {}, {}};
+  auto message = wire::decode_control(std::span{bytes}.first(received->bytes));
+  if (!message) return message.fault();
+  if (const auto* const chunk = std::get_if<wire::Chunk>(&*message)) {
+    if (received->descriptors.size() != 1) return Fault::violation("a chunk came without its descriptor");
+    auto done = chunks_.adopt(chunk->id, std::move(received->descriptors.front()), chunk->bytes);
+    if (!done) return done.fault();
+    return Control{Control::State::chunks, {}, {}};
+  }
+  if (const auto* const retired = std::get_if<wire::ChunkRetired>(&*message)) {
+    if (auto done = chunks_.retire(retired->id); !done) return done.fault();
+    return Control{Control::State::chunks, {}, {}};
+  }
+  return Control{Control::State::message, std::move(*message), std::move(received->descriptors)};
+}
+
 Result<Exchange::Control> Exchange::read_control() {
   // The socket holds some hundreds, so who sends so many while they are being read means to keep this side busy.
   constexpr int kAtOnce = 4096;
   for (int messages = 0; messages < kAtOnce; ++messages) {
-    alignas(16) std::array<std::byte, 64 * 1024> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-    auto received = process::receive(control_.get(), bytes, 8);
-    if (!received) return received.fault();
-    if (received->state == process::Received::State::would_block) return Control{};
-    if (received->state == process::Received::State::closed) return Control{Control::State::closed, {}, {}};
-    auto message = wire::decode_control(std::span{bytes}.first(received->bytes));
-    if (!message) return message.fault();
-    if (const auto* const chunk = std::get_if<wire::Chunk>(&*message)) {
-      if (received->descriptors.size() != 1) return Fault::violation("a chunk came without its descriptor");
-      if (auto done = chunks_.adopt(chunk->id, std::move(received->descriptors.front()), chunk->bytes);
-          !done) {
-        return done.fault();
-      }
-    } else if (const auto* const retired = std::get_if<wire::ChunkRetired>(&*message)) {
-      if (auto done = chunks_.retire(retired->id); !done) return done.fault();
-    } else {
-      return Control{Control::State::message, std::move(*message), std::move(received->descriptors)};
-    }
+    auto control = read_one();
+    if (!control || control->state != Control::State::chunks) return control;
   }
   return Fault::violation("the peer floods the control socket");
 }

@@ -46,9 +46,9 @@ class Exchange {
   /// A release frame's payload has come in. False: the peer gave back what it was not lent.
   [[nodiscard]] bool on_release(std::span<const std::byte> payload) noexcept;
 
-  /// What read_control() met, chunk messages aside, which it deals with itself.
+  /// What read_control() met: never `chunks`, which it deals with itself.
   struct Control {
-    enum class State { nothing, message, closed } state = State::nothing;
+    enum class State { nothing, chunks, message, closed } state = State::nothing;
     wire::ControlMessage message;
     std::vector<base::UniqueFd> descriptors;
   };
@@ -61,6 +61,10 @@ class Exchange {
 
  private:
   base::Result<wire::BlockReference> lend_one(const Buffer& buffer);
+  /// One message of the control socket.
+  base::Result<Control> read_one();
+  /// The bytes at `where`, whose chunk may still be in the control socket.
+  base::Result<memory::BlockView> resolve(const memory::BlockRef& where);
   base::Result<void> tell_retired();
 
   base::UniqueFd control_;

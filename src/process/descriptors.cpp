@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string_view>
+#include <utility>
 
 #include "process/limits.hpp"
 
@@ -112,10 +113,13 @@ Result<Received> receive(int socket, std::span<std::byte> buffer, std::size_t de
   header.msg_controllen = descriptors_max == 0 ? 0 : CMSG_LEN(descriptors_max * sizeof(int));
   const int flags = MSG_CMSG_CLOEXEC | (wait == Wait::no ? MSG_DONTWAIT : 0);
   ssize_t count = 0;
+  bool reset = false;
   while ((count = ::recvmsg(socket, &header, flags)) < 0) {
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) return Received{};
-    // A peer that ended with messages unread resets the connection: for us that is its end.
+    // A peer that ended with messages unread resets the connection, which is told once, before what it had sent: that
+    // can still be read, and then comes its end.
+    if (errno == ECONNRESET && !std::exchange(reset, true)) continue;
     if (errno == ECONNRESET) return Received{Received::State::closed, 0, {}};
     return socket_fault("recvmsg", errno);
   }

@@ -166,6 +166,16 @@ TEST_F(ControlSocket, is_closed_too_when_the_peer_left_messages_unread) {
   EXPECT_EQ(received->state, Received::State::closed);
 }
 
+TEST_F(ControlSocket, delivers_what_a_peer_sent_that_left_messages_unread) {
+  ASSERT_TRUE(send(here(), bytes_of("never read")));
+  ASSERT_TRUE(send(there(), bytes_of("the last word")));
+  close_there();
+  auto word = receive(here(), buffer_);
+  ASSERT_TRUE(word && word->state == Received::State::message);
+  EXPECT_EQ(text(*word), "the last word");
+  EXPECT_EQ(receive(here(), buffer_)->state, Received::State::closed);
+}
+
 TEST_F(ControlSocket, reports_a_full_socket_and_a_missing_peer_without_a_signal) {
   base::Result<void> sent;
   int count = 0;

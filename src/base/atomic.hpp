@@ -8,6 +8,7 @@
 #else
 
 #include <atomic>
+#include <cstdint>
 
 namespace weft::base {
 
@@ -37,8 +38,18 @@ inline void full_fence() noexcept {
 /// Keeps the compiler from moving anything across; the processor may.
 inline void compiler_fence() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
+/// The low bits of a thread_tag() are 0.
+inline constexpr std::uint64_t kThreadTagMask = 63;
+
+/// A number of the calling thread, not 0, that no other thread has while this one lives.
+inline std::uint64_t thread_tag() noexcept {
+  alignas(kThreadTagMask + 1) thread_local constinit char place = 0;
+  return reinterpret_cast<std::uintptr_t>(&place);
+}
+
 /// True under the model checker, which explores every length of a spin loop anyway and so needs only a short one.
 inline constexpr bool kModelled = false;
+constexpr bool modelled_seat(std::uint64_t) noexcept { return false; }
 
 }  // namespace weft::base
 

@@ -116,6 +116,7 @@ class StackSwitches {
     if (on_ == nullptr || to == nullptr) return;
     __sanitizer_start_switch_fiber(&on_->fake_stack, to->bottom, to->size);
     on_ = to;
+    fake_stack_ = to->fake_stack;
     pending_ = true;
   }
 
@@ -123,10 +124,11 @@ class StackSwitches {
   void finish() noexcept {
     if (!pending_) return;
     pending_ = false;
-    __sanitizer_finish_switch_fiber(on_->fake_stack, nullptr, nullptr);
+    __sanitizer_finish_switch_fiber(fake_stack_, nullptr, nullptr);
   }
 
-  StackNote* on_ = nullptr;  // whose stack ASan takes this thread to stand on, or to be about to
+  StackNote* on_ = nullptr;     // whose stack ASan takes this thread to stand on, or to be about to
+  void* fake_stack_ = nullptr;  // of that one: at the thread's end its note is gone before this
   bool pending_ = false;
 };
 

@@ -50,6 +50,7 @@ class Explorer {
 
   static Explorer* active;
 
+  [[nodiscard]] unsigned current() const noexcept { return static_cast<unsigned>(current_); }
   [[nodiscard]] bool in_thread() const noexcept { return current_ >= 0; }
   [[noreturn]] void fail(const std::string& message);
   void note_failure(const std::string& message);

@@ -339,6 +339,8 @@ std::string Explorer::format_trace() const {
 
 bool running() noexcept { return Explorer::active != nullptr && Explorer::active->in_thread(); }
 
+unsigned current_thread() noexcept { return running() ? Explorer::active->current() : 0; }
+
 std::uint64_t atomic_load(const void* word, unsigned bytes, std::memory_order order, Site site) noexcept {
   return Explorer::active->load(word, bytes, order, site);
 }

@@ -20,6 +20,8 @@ struct Site {
 
 /// True in a modelled thread.
 bool running() noexcept;
+/// Its number, from 0; out of any, 0 too.
+unsigned current_thread() noexcept;
 
 std::uint64_t atomic_load(const void* word, unsigned bytes, std::memory_order order, Site site) noexcept;
 void atomic_store(void* word, unsigned bytes, std::uint64_t value, std::memory_order order,
@@ -98,6 +100,16 @@ inline void full_fence(WEFT_MODEL_CALLER) noexcept {
 /// The model runs each thread's operations in the order of the program: nothing to keep the compiler from.
 inline void compiler_fence() noexcept {}
 
+inline constexpr std::uint64_t kThreadTagMask = 63;
+inline std::uint64_t thread_tag() noexcept {
+  return (model::current_thread() + std::uint64_t{1}) * (kThreadTagMask + 1);
+}
+
 inline constexpr bool kModelled = true;
+/// The threads that base::Mutex gives a seat, a bit each; the others never get one.
+inline std::uint32_t modelled_seats = 0;
+inline bool modelled_seat(std::uint64_t tag) noexcept {
+  return (modelled_seats >> (tag / (kThreadTagMask + 1) - 1) & 1) != 0;
+}
 
 }  // namespace weft::base

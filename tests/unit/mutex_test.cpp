@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -11,12 +12,11 @@ namespace {
 
 TEST(Mutex, is_taken_by_one_at_a_time) {
   Mutex mutex;
-  EXPECT_TRUE(mutex.try_lock());
-  EXPECT_FALSE(mutex.try_lock());
+  mutex.lock();
   mutex.unlock();
-  EXPECT_TRUE(mutex.try_lock());
+  mutex.lock();
   mutex.unlock_before_destruction();
-  EXPECT_TRUE(mutex.try_lock());
+  mutex.lock();
   EXPECT_FALSE(mutex.contended());
   mutex.unlock();
 }
@@ -38,6 +38,53 @@ TEST(Mutex, guards_what_many_threads_change) {
     }
   }
   EXPECT_EQ(count, std::uint64_t{kThreads} * kRounds);
+}
+
+TEST(Mutex, guards_what_a_thread_with_a_seat_and_others_change) {
+  Mutex mutex;
+  std::uint64_t count = 0;
+  std::uint64_t expected = 0;
+  const auto work = [&](std::uint32_t rounds) {
+    for (std::uint32_t round = 0; round < rounds; ++round) {
+      const std::lock_guard guard{mutex};
+      ++count;
+    }
+  };
+  // More threads in turn than there are seats; each is given its own, is disturbed, and comes back.
+  for (int turn = 0; turn < 6; ++turn) {
+    std::jthread{[&] {
+      for (int again = 0; again < 20; ++again) {
+        work(Mutex::kRowForSeat * 2);
+        std::jthread other{work, 3};
+        work(Mutex::kRowForSeat * 4);
+      }
+    }}.join();
+    expected += 20 * (Mutex::kRowForSeat * 6 + 3);
+  }
+  EXPECT_EQ(count, expected);
+}
+
+TEST(Mutex, wakes_whoever_sleeps_for_a_thread_with_a_seat) {
+  Mutex mutex;
+  for (int round = 0; round < 20; ++round) {
+    for (std::uint32_t i = 0; i < Mutex::kRowForSeat + 2; ++i) {
+      mutex.lock();
+      mutex.unlock();
+    }
+    bool entered = false;
+    mutex.lock();
+    std::jthread other{[&] {
+      const std::lock_guard guard{mutex};
+      entered = true;
+    }};
+    while (!mutex.contended()) std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+    EXPECT_FALSE(entered);
+    mutex.unlock();
+    other.join();
+    EXPECT_TRUE(entered);
+    EXPECT_FALSE(mutex.contended());
+  }
 }
 
 TEST(Mutex, wakes_whoever_sleeps_for_it) {

@@ -6,6 +6,7 @@
 #include "base/atomic.hpp"
 #include "base/bytes.hpp"
 #include "base/check.hpp"
+#include "base/prefetch.hpp"
 #include "ring/lane.hpp"
 
 namespace weft::ring {

@@ -38,9 +38,8 @@ class Producer {
   /// may be forgotten or repeated with another size.
   [[nodiscard]] std::byte* try_claim(std::uint32_t bytes) noexcept {
     const std::uint32_t lines = lines_of(bytes);
-    const std::uint32_t index = static_cast<std::uint32_t>(head_) & (lines_ - 1);
-    if (lines_ - index < lines && !pad(lines_ - index)) return nullptr;
-    if (!has_room(lines)) return nullptr;
+    if (lines_before_end() < lines || !fits(lines)) [[unlikely]]
+      return claim_slowly(lines);
     return at(head_);
   }
 
@@ -48,9 +47,10 @@ class Producer {
   std::uint64_t commit(std::uint32_t bytes) noexcept {
     const std::uint64_t position = head_;
     // Relaxed: published by the length below. The line may hold anything of a frame that lay there before.
-    head_at(position)->withdrawn.store(0, base::relaxed);
+    FrameHead* const frame = head_at(position);
+    frame->withdrawn.store(0, base::relaxed);
     WEFT_FAILURE_POINT("ring.commit.before_publish");
-    publish(lines_of(bytes), bytes);
+    publish(frame, lines_of(bytes), bytes);
     WEFT_FAILURE_POINT("ring.commit.after_publish");
     return position;
   }
@@ -64,6 +64,13 @@ class Producer {
     zero_up_to(ahead < room ? ahead : room);
     // So that the store above finds its line at hand when its turn comes: the next lock or fence waits for it.
     base::prefetch_for_writing(at(ahead + kPrepareLines));
+  }
+
+  /// To be called some time before a frame of more than one line is written: the reader's hardware prefetcher has most
+  /// likely fetched the lines behind the one that the reader polls, and so taken them from this side's cache.
+  void warm() noexcept {
+    base::prefetch_for_writing(at(head_ + 1));
+    base::prefetch_for_writing(at(head_ + 2));
   }
 
   /// Marks the frame at `position` as taken back. The reader may have begun it all the same: doorbell and claim words
@@ -106,22 +113,29 @@ class Producer {
   }
   FrameHead* head_at(std::uint64_t position) noexcept { return reinterpret_cast<FrameHead*>(at(position)); }
 
+  [[nodiscard]] std::uint32_t lines_before_end() const noexcept {
+    return lines_ - (static_cast<std::uint32_t>(head_) & (lines_ - 1));
+  }
   /// `lines` and the line after them, whose first word publish() zeroes, must be the writer's.
-  bool has_room(std::uint32_t lines) noexcept {
-    if (head_ + lines + 1 <= consumed_seen_ + lines_) [[likely]]
-      return true;
-    if (corrupt_ || !refresh()) return false;
+  [[nodiscard]] bool fits(std::uint32_t lines) const noexcept {
     return head_ + lines + 1 <= consumed_seen_ + lines_;
+  }
+  bool has_room(std::uint32_t lines) noexcept {
+    return fits(lines) || (!corrupt_ && refresh() && fits(lines));
+  }
+  /// Near the end of the ring, or where the reader's counter must be read again.
+  [[gnu::noinline]] std::byte* claim_slowly(std::uint32_t lines) noexcept {
+    if (const std::uint32_t rest = lines_before_end(); rest < lines && !pad(rest)) return nullptr;
+    return has_room(lines) ? at(head_) : nullptr;
   }
 
   bool pad(std::uint32_t lines) noexcept {
     if (!has_room(lines)) return false;
-    publish(lines, kPaddingBit | (lines * static_cast<std::uint32_t>(base::kLineBytes)));
+    publish(head_at(head_), lines, kPaddingBit | (lines * static_cast<std::uint32_t>(base::kLineBytes)));
     return true;
   }
 
-  void publish(std::uint32_t lines, std::uint32_t word) noexcept {
-    FrameHead* const frame = head_at(head_);
+  void publish(FrameHead* frame, std::uint32_t lines, std::uint32_t word) noexcept {
     head_ += lines;
     // The lines within the frame hold its payload by now; whatever they begin with is none of the ring's words.
     if (zeroed_ < head_) [[unlikely]]
@@ -142,7 +156,8 @@ class Producer {
   std::uint32_t lines_ = 0;
   bool corrupt_ = false;
   std::uint64_t head_ = 0;
-  std::uint64_t zeroed_ = 0;  // lines before this position, from the head on, begin with a zero word
+  std::uint64_t zeroed_ = 0;      // lines before this position, from the head on, begin with a zero word
+  std::uint64_t prefetched_ = 0;  // lines before this position were asked for
   std::uint64_t consumed_seen_ = 0;
   const base::Atomic<std::uint64_t>* consumed_ = nullptr;
 };

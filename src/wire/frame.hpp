@@ -52,7 +52,7 @@ static_assert(sizeof(BlockReference) == 32);
 // A header goes in and out as four whole words, so that no load waits for narrower stores to its bytes.
 
 /// Fills in a claimed frame, all but its length: the reader polls that word meanwhile.
-inline void put(std::byte* frame, const FrameHeader& header) noexcept {
+[[gnu::always_inline]] inline void put(std::byte* frame, const FrameHeader& header) noexcept {
   const std::uint64_t place = std::uint64_t{header.generation} << 32 | header.slot;
   const std::uint64_t what = static_cast<std::uint64_t>(header.kind) | std::uint64_t{header.encoding} << 8 |
                              std::uint64_t{header.flags} << 16 | std::uint64_t{header.attachments} << 32;

@@ -2,38 +2,25 @@
 
 namespace weft::work {
 
-Call& CallTable::take() {
-  if (free_ == nullptr) {
-    blocks_.push_back(std::make_unique<Call[]>(kBlock));
-    for (std::uint32_t i = kBlock; i-- > 0;) {
-      Call& fresh = blocks_.back()[i];
-      fresh.slot = slots_ + i;
-      fresh.next = free_;
-      free_ = &fresh;
-    }
-    slots_ += kBlock;
+void CallTable::grow() {
+  blocks_.push_back(std::make_unique<Call[]>(kBlock));
+  for (std::uint32_t i = kBlock; i-- > 0;) {
+    Call& fresh = blocks_.back()[i];
+    fresh.id = slots_ + i;
+    fresh.next = free_;
+    free_ = &fresh;
   }
-  Call& call = *free_;
-  free_ = call.next;
-  ++call.generation;
-  ++in_use_;
-  return call;
+  slots_ += kBlock;
 }
 
-void CallTable::give_back(Call& call) noexcept {
-  if (call.has_extra) [[unlikely]] {
-    call.has_extra = false;
-    // A warm buffer of ordinary size is kept for the next call of this slot; what is big goes at once.
-    if (call.extra->capacity > 4096) call.extra->bytes.reset(), call.extra->capacity = 0;
-    call.extra->copied = nullptr;
-    call.extra->attachments.clear();
-    call.extra->exception = nullptr;
-    call.extra->continuation = nullptr;
-  }
-  call.phase = Phase::free;
-  call.next = free_;
-  free_ = &call;
-  --in_use_;
+void CallTable::clear_extra(Call& call) noexcept {
+  call.has_extra = false;
+  // A warm buffer of ordinary size is kept for the next call of this slot; what is big goes at once.
+  if (call.extra->capacity > 4096) call.extra->bytes.reset(), call.extra->capacity = 0;
+  call.extra->copied = nullptr;
+  call.extra->attachments.clear();
+  call.extra->exception = nullptr;
+  call.extra->continuation = nullptr;
 }
 
 }  // namespace weft::work

@@ -52,9 +52,7 @@ struct CallExtra {
 struct alignas(64) Call {
   // Line 0.
   base::Atomic<std::uint32_t> state{0};  ///< kSettled once the result may be read
-  std::uint32_t generation = 0;
-  std::uint32_t slot = 0;
-  std::uint32_t bytes = 0;  ///< of the payload: arguments while queued, result once settled
+  std::uint32_t bytes = 0;               ///< of the payload: arguments while queued, result once settled
   Phase phase = Phase::free;
   Ending ending = Ending::value;
   Encoding encoding = Encoding::nothing;
@@ -64,6 +62,9 @@ struct alignas(64) Call {
   bool continuing : 1 = false;        ///< it runs just now: the call must stay
   bool has_extra : 1 = false;         ///< `extra` is used by this call
   std::uint16_t flags = 0;
+  /// Its slot in the table, and above that which use of the slot it is. One word: two halves that were stored one by
+  /// one could not be read together without waiting for both to reach the cache.
+  std::uint64_t id = 0;
   std::uint64_t function = 0;
   std::uint64_t position = 0;  ///< of its frame in the worker's ring, while sent
   Peer* peer = nullptr;        ///< while sent
@@ -76,6 +77,9 @@ struct alignas(64) Call {
 
   static constexpr std::uint32_t kSettled = 1;
 
+  [[nodiscard]] std::uint32_t slot() const noexcept { return static_cast<std::uint32_t>(id); }
+  [[nodiscard]] std::uint32_t generation() const noexcept { return static_cast<std::uint32_t>(id >> 32); }
+  void next_generation() noexcept { id += std::uint64_t{1} << 32; }
   [[nodiscard]] bool settled() const noexcept {
     // SYNC call-settled: the ending and its payload.
     return state.load(base::acquire) == kSettled;
@@ -152,18 +156,35 @@ class CallList {
 /// allocating once it has grown to what is in use. Threads: under the pool's lock.
 class CallTable {
  public:
-  [[nodiscard]] Call& take();
-  void give_back(Call& call) noexcept;
+  [[nodiscard]] Call& take() {
+    if (free_ == nullptr) [[unlikely]]
+      grow();
+    Call& call = *free_;
+    free_ = call.next;
+    call.next_generation();
+    ++in_use_;
+    return call;
+  }
+  void give_back(Call& call) noexcept {
+    if (call.has_extra) [[unlikely]]
+      clear_extra(call);
+    call.phase = Phase::free;
+    call.next = free_;
+    free_ = &call;
+    --in_use_;
+  }
   /// The sent call in `slot` of `generation`, or nullptr: then whoever named it is not to be trusted.
   [[nodiscard]] Call* find(std::uint32_t slot, std::uint32_t generation) noexcept {
     if (slot >= slots_) return nullptr;
     Call& call = blocks_[slot / kBlock][slot % kBlock];
-    return call.generation == generation && call.phase == Phase::sent ? &call : nullptr;
+    return call.generation() == generation && call.phase == Phase::sent ? &call : nullptr;
   }
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
 
  private:
   static constexpr std::uint32_t kBlock = 256;
+  void grow();
+  static void clear_extra(Call& call) noexcept;
   std::vector<std::unique_ptr<Call[]>> blocks_;
   std::uint32_t slots_ = 0;
   Call* free_ = nullptr;

@@ -45,8 +45,9 @@ class Peer {
   CallList sent;         ///< calls in its ring or running
   std::uint32_t window = 1;
   std::uint32_t returns_owed =
-      0;                  ///< frames that were taken back in time and that it has not answered `returned` yet
-  bool look_due = false;  ///< frames went out without a look whether the worker sleeps
+      0;  ///< frames that were taken back in time and that it has not answered `returned` yet
+  bool listed_idle = false;  ///< stands in the pool's list of idle workers
+  bool look_due = false;     ///< frames went out without a look whether the worker sleeps
   State state = State::starting;
 
   std::uint64_t id;

@@ -30,12 +30,16 @@ std::uint64_t Peer::window_ticks() noexcept {
 
 Call& PoolCore::submit(const detail::Request& request) {
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
-  if (request.bytes.size() <= base::kInlineBytesMax) [[likely]]
+  if (request.payload.bytes.size() <= base::kInlineBytesMax) [[likely]]
     return submit_framed(request, flags);
-  // A payload that does not fit a frame goes into a block before anything else, so that nothing has to be undone.
-  std::vector<Buffer> with_block{Buffer::copy_of(request.bytes)};
-  with_block.insert(with_block.end(), request.attachments.begin(), request.attachments.end());
-  return submit_framed({request.function, request.is_named, request.encoding, {}, with_block},
+  return submit_in_block(request, flags);
+}
+
+/// A payload that does not fit a frame goes into a block before anything else, so that nothing has to be undone.
+Call& PoolCore::submit_in_block(const detail::Request& request, std::uint16_t flags) {
+  std::vector<Buffer> with_block{Buffer::copy_of(request.payload.bytes)};
+  with_block.insert(with_block.end(), request.payload.attachments.begin(), request.payload.attachments.end());
+  return submit_framed({request.function, request.is_named, {request.payload.encoding, {}, with_block}},
                        static_cast<std::uint16_t>(flags | wire::kPayloadInBlock));
 }
 
@@ -50,39 +54,44 @@ Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flag
   call.waited_for = false;
   call.has_continuation = false;
   call.ending = Ending::value;
-  call.encoding = request.encoding;
+  call.encoding = request.payload.encoding;
   call.flags = flags;
   call.function = request.function;
   if (queue_.empty()) [[likely]] {
     Peer* const peer = next_peer();
-    if (peer != nullptr && send(*peer, call, request.bytes, request.attachments)) [[likely]]
+    if (peer != nullptr && send(*peer, call, request.payload)) [[likely]]
       return call;
     if (call.phase == Phase::settled) return call;
   }
-  enqueue(call, request.bytes, request.attachments);
+  enqueue(call, request.payload);
   return call;
 }
 
-void PoolCore::enqueue(Call& call, std::span<const std::byte> bytes, std::span<const Buffer> attachments) {
+void PoolCore::enqueue(Call& call, const detail::Payload& payload) {
   call.phase = Phase::queued;
-  call.store(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
-  if (!attachments.empty()) call.more().attachments.assign(attachments.begin(), attachments.end());
+  call.store(payload.bytes.data(), static_cast<std::uint32_t>(payload.bytes.size()));
+  if (!payload.attachments.empty()) {
+    call.more().attachments.assign(payload.attachments.begin(), payload.attachments.end());
+  }
   queue_.push_back(call);
   // What has come back meanwhile makes room.
   static_cast<void>(poll_locked());
   if (!queue_.empty()) want_workers();
 }
 
+/// An idle worker first, the one that was busy last: its caches are warm. Then any with room.
 Peer* PoolCore::next_peer() noexcept {
-  // An idle worker first, the last one that was busy before the others: its caches are warm. Then any with room.
-  const std::size_t count = serving_.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    Peer& peer = *serving_[i];
-    if (peer.sent.empty()) {
-      cursor_ = i;
-      return &peer;
-    }
+  while (!idle_.empty()) {
+    Peer* const peer = idle_.back();
+    if (peer->sent.empty()) return peer;
+    idle_.pop_back();
+    peer->listed_idle = false;
   }
+  return next_peer_with_room();
+}
+
+Peer* PoolCore::next_peer_with_room() noexcept {
+  const std::size_t count = serving_.size();
   for (std::size_t i = 0; i < count; ++i) {
     if (cursor_ >= count) cursor_ = 0;
     Peer& peer = *serving_[cursor_];
@@ -93,18 +102,41 @@ Peer* PoolCore::next_peer() noexcept {
   return nullptr;
 }
 
-bool PoolCore::send(Peer& peer, Call& call, std::span<const std::byte> bytes,
-                    std::span<const Buffer> attachments) {
+void PoolCore::start_serving(Peer& peer) {
+  peer.state = Peer::State::serving;
+  serving_.push_back(&peer);
+  idle_.reserve(serving_.size());
+  idle_.push_back(&peer);
+  peer.listed_idle = true;
+}
+
+void PoolCore::stop_serving(Peer& peer) noexcept {
+  peer.state = Peer::State::ending;
+  std::erase(serving_, &peer);
+  std::erase(idle_, &peer);
+  peer.listed_idle = false;
+}
+
+void PoolCore::no_longer_sent(Peer& peer, Call& call) noexcept {
+  peer.sent.remove(call);
+  call.peer = nullptr;
+  if (!peer.sent.empty() || peer.listed_idle || peer.state != Peer::State::serving) return;
+  idle_.push_back(&peer);  // start_serving() has made the room
+  peer.listed_idle = true;
+}
+
+bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
+  if (!payload.bytes.empty()) peer.port.out.warm();
   wire::FrameHeader header;
-  header.slot = call.slot;
-  header.generation = call.generation;
+  header.slot = call.slot();
+  header.generation = call.generation();
   header.function = call.function;
   header.kind = wire::Kind::task;
   header.encoding = static_cast<std::uint8_t>(call.encoding);
   header.flags = call.flags;
-  if (!attachments.empty()) [[unlikely]] {
-    if (!send_with_blocks(peer, call, header, bytes, attachments)) return false;
-  } else if (!peer.port.send(header, {}, bytes, &call.position)) {
+  if (!payload.attachments.empty()) [[unlikely]] {
+    if (!send_with_blocks(peer, call, header, payload)) return false;
+  } else if (!peer.port.send(header, {}, payload.bytes, &call.position)) [[unlikely]] {
     if (peer.port.out.corrupt()) condemn(peer, "it consumed more of its ring than was written");
     return false;
   }
@@ -125,19 +157,19 @@ bool PoolCore::send(Peer& peer, Call& call, std::span<const std::byte> bytes,
 }
 
 bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header,
-                                std::span<const std::byte> bytes, std::span<const Buffer> attachments) {
+                                const detail::Payload& payload) {
+  const std::span<const Buffer> attachments = payload.attachments;
   if (auto lent = peer.exchange.lend(attachments, references_); !lent) {
     if (process::peer_gone(lent.fault())) {
       // It has just died; its pidfd will tell the attendant. The call is for another worker.
-      peer.state = Peer::State::ending;
-      std::erase(serving_, &peer);
+      stop_serving(peer);
     } else {
       settle_with(call, error_of(lent.fault()));
     }
     return false;
   }
   header.attachments = static_cast<std::uint16_t>(references_.size());
-  if (!peer.port.send(header, references_, bytes, &call.position)) {
+  if (!peer.port.send(header, references_, payload.bytes, &call.position)) {
     peer.exchange.unlend(references_);
     if (peer.port.out.corrupt()) condemn(peer, "it consumed more of its ring than was written");
     return false;
@@ -187,10 +219,9 @@ void PoolCore::rebalance(bool stuck) {
 
 /// Sends a call whose arguments it holds itself; back to the front of the queue if there is no room.
 bool PoolCore::resend(Peer& peer, Call& call) {
-  const std::span<const Buffer> attachments =
-      call.has_extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
-  if (send(peer, call, {call.payload(), call.bytes}, attachments) || call.phase == Phase::settled)
-    return true;
+  detail::Payload payload{call.encoding, {call.payload(), call.bytes}, {}};
+  if (call.has_extra) payload.attachments = call.extra->attachments;
+  if (send(peer, call, payload) || call.phase == Phase::settled) return true;
   queue_.push_front(call);
   return false;
 }
@@ -204,8 +235,8 @@ bool PoolCore::on_returned(Peer& peer, Call& call) {
   std::memcpy(&length, frame, sizeof length);
   const wire::FrameHeader header = wire::get(frame);
   const std::size_t fixed = sizeof(wire::FrameHeader) + header.attachments * sizeof(wire::BlockReference);
-  if (call.position < peer.port.out.consumed() || length < fixed || header.slot != call.slot ||
-      header.generation != call.generation) {
+  if (call.position < peer.port.out.consumed() || length < fixed || header.slot != call.slot() ||
+      header.generation != call.generation()) {
     return false;
   }
   if (header.attachments != 0) {
@@ -213,10 +244,9 @@ bool PoolCore::on_returned(Peer& peer, Call& call) {
         reinterpret_cast<const wire::BlockReference*>(frame + sizeof(wire::FrameHeader));
     peer.exchange.unlend({first, header.attachments});
   }
-  peer.sent.remove(call);
-  call.peer = nullptr;
+  no_longer_sent(peer, call);
   call.phase = Phase::queued;
-  ++call.generation;
+  call.next_generation();
   call.store(frame + fixed, length - static_cast<std::uint32_t>(fixed));
   queue_.push_front(call);
   return true;
@@ -310,7 +340,7 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
     return condemn(peer, "an answer of its lies in a block that it does not name");
   }
   WEFT_FAILURE_POINT("parent.answer.before_settle");
-  peer.sent.remove(*call);
+  no_longer_sent(peer, *call);
   call->encoding = static_cast<Encoding>(header.encoding);
   call->flags =
       static_cast<std::uint16_t>((call->flags & wire::kNamed) | (header.flags & wire::kPayloadInBlock));
@@ -337,6 +367,7 @@ void PoolCore::settle(Call& call) noexcept {
     call.has_continuation = false;
     call.continuing = true;
     after_.emplace_back([this, &call] { run_continuation(call); });
+    leave_slowly_ = true;
   } else if (call.abandoned) {
     calls_.give_back(call);
     return;

@@ -101,18 +101,24 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
  private:
   // Data plane: pool_core.cpp.
   Call& submit_framed(const detail::Request& request, std::uint16_t flags);
+  Call& submit_in_block(const detail::Request& request, std::uint16_t flags);
   bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns);
   bool drain(Peer& peer) noexcept;
-  void on_frame(Peer& peer);
-  void on_answer(Peer& peer, const wire::FrameHeader& header, std::span<const std::byte> body);
+  // Inlined: each has one caller, and half of its work would be to save and restore registers.
+  [[gnu::always_inline]] inline void on_frame(Peer& peer);
+  [[gnu::always_inline]] inline void on_answer(Peer& peer, const wire::FrameHeader& header,
+                                               std::span<const std::byte> body);
   bool on_returned(Peer& peer, Call& call);
   void settle(Call& call) noexcept;
   void settle_with(Call& call, std::exception_ptr exception) noexcept;
-  bool send(Peer& peer, Call& call, std::span<const std::byte> bytes, std::span<const Buffer> attachments);
-  bool send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header, std::span<const std::byte> bytes,
-                        std::span<const Buffer> attachments);
-  void enqueue(Call& call, std::span<const std::byte> bytes, std::span<const Buffer> attachments);
+  bool send(Peer& peer, Call& call, const detail::Payload& payload);
+  bool send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header, const detail::Payload& payload);
+  void enqueue(Call& call, const detail::Payload& payload);
   Peer* next_peer() noexcept;
+  Peer* next_peer_with_room() noexcept;
+  inline void no_longer_sent(Peer& peer, Call& call) noexcept;
+  void start_serving(Peer& peer);
+  void stop_serving(Peer& peer) noexcept;
   void refill();
   void rebalance(bool stuck);
   bool resend(Peer& peer, Call& call);
@@ -139,6 +145,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void adapt_spinning() noexcept;
   Peer* find_peer(std::uint64_t id) noexcept;
   void wake_watchers() noexcept;
+  void leave_slowly() noexcept;
 
   CoreOptions options_;
   std::uint64_t bell_id_ = 0;
@@ -154,6 +161,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   CallTable calls_;
   CallList queue_;
   std::vector<Peer*> serving_;
+  std::vector<Peer*>
+      idle_;  ///< those of them that have nothing to do, the last one that had last; and some that have
   std::size_t cursor_ = 0;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::size_t starts_posted_ = 0;
@@ -166,10 +175,11 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool closed_ = false;
   bool abandoned_ = false;
   std::string closed_reason_;
-  const fiber::Reactor* seat_ = nullptr;  ///< whose thread sleeps on the waiter bell
-  std::size_t sleepers_ = 0;              ///< threads that sleep until a call of this pool settles
-  std::vector<fiber::Waker> watchers_;    ///< of shutdown(): woken when a call settles or a worker goes
-  std::vector<std::function<void()>> after_;
+  const fiber::Reactor* seat_ = nullptr;      ///< whose thread sleeps on the waiter bell
+  std::size_t sleepers_ = 0;                  ///< threads that sleep until a call of this pool settles
+  std::vector<fiber::Waker> watchers_;        ///< of shutdown(): woken when a call settles or a worker goes
+  std::vector<std::function<void()>> after_;  ///< to be run by who leaves the lock
+  bool leave_slowly_ = false;                 ///< there is something in after_, or the pool is gone
   std::vector<wire::BlockReference> references_;  // scratch
   std::uint64_t finished_ = 0;
   std::uint64_t failed_ = 0;
@@ -181,17 +191,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 class PoolCore::Section {
  public:
   explicit Section(PoolCore& core) noexcept : core_{core} { core_.lock_.lock(); }
-  ~Section() {
-    if (core_.after_.empty() && !core_.abandoned_) [[likely]] {
-      core_.lock_.unlock();
-      return;
-    }
-    const std::vector<std::function<void()>> after = std::move(core_.after_);
-    core_.after_.clear();
-    // Where the pool is gone, another thread may let go of the last call and destroy this.
-    core_.abandoned_ ? core_.lock_.unlock_before_destruction() : core_.lock_.unlock();
-    for (const auto& each : after) each();
-  }
+  ~Section() { core_.leave_slowly_ ? core_.leave_slowly() : core_.lock_.unlock(); }
   Section(const Section&) = delete;
   Section& operator=(const Section&) = delete;
 

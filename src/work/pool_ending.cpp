@@ -69,6 +69,15 @@ void PoolCore::wake_watchers() noexcept {
   watchers_.clear();
 }
 
+void PoolCore::leave_slowly() noexcept {
+  const std::vector<std::function<void()>> after = std::move(after_);
+  after_.clear();
+  leave_slowly_ = abandoned_;
+  // Where the pool is gone, another thread may let go of the last call and destroy this.
+  abandoned_ ? lock_.unlock_before_destruction() : lock_.unlock();
+  for (const auto& each : after) each();
+}
+
 bool PoolCore::shutdown(std::uint64_t deadline_ns) {
   fiber::Reactor& reactor = own_reactor();
   for (;;) {
@@ -125,6 +134,7 @@ std::size_t PoolCore::kill(const std::string& reason) {
     peer->state = Peer::State::ending;
   }
   serving_.clear();
+  idle_.clear();
   return lost;
 }
 
@@ -136,6 +146,7 @@ void PoolCore::abandon() {
   }
   const Section section{*this};
   abandoned_ = true;
+  leave_slowly_ = true;
   if (calls_.in_use() != 0) keep_ = shared_from_this();
 }
 

@@ -240,8 +240,7 @@ void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::
   peer.peer_view = *view;
   peer.port = link::FramePort{own, peer.peer_view, &peer.peer_view.counters->parked, peer.bell.get(),
                               peer.bell.get()};
-  peer.state = Peer::State::serving;
-  serving_.push_back(&peer);
+  start_serving(peer);
   probing_ = false;
   adapt_spinning();
   if (closed_ && queue_.empty()) return retire(peer);
@@ -277,7 +276,7 @@ void PoolCore::on_end(std::uint64_t id) {
 /// A worker is gone: its answers are read, what it had not begun goes elsewhere, what it had begun fails.
 void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   const bool was_starting = peer.state == Peer::State::starting;
-  std::erase(serving_, &peer);
+  stop_serving(peer);
   const auto own =
       std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) { return each.get() == &peer; });
   const std::unique_ptr<Peer> gone = std::move(*own);
@@ -350,8 +349,7 @@ void PoolCore::condemn(Peer& peer, const std::string& violation) {
   if (peer.state == Peer::State::starting) {
     if (peer.start_error.empty()) peer.start_error = "it broke the protocol: " + violation;
   } else {
-    peer.state = Peer::State::ending;
-    std::erase(serving_, &peer);
+    stop_serving(peer);
   }
   process::kill(peer.child, SIGKILL);
 }
@@ -374,8 +372,7 @@ void PoolCore::retire(Peer& peer) {
     peer.last_words = "the worker was not needed any more";
     return process::kill(peer.child, SIGKILL);
   }
-  std::erase(serving_, &peer);
-  peer.state = Peer::State::ending;
+  stop_serving(peer);
   if (peer.last_words.empty()) peer.last_words = "shutdown";
   WEFT_FAILURE_POINT("parent.retire.before_goodbye");
   if (!peer.exchange.write_control(wire::Goodbye{})) process::kill(peer.child, SIGKILL);

@@ -110,6 +110,7 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
     after_reply();
     return;
   }
+  if (parts_.port.in.bytes() > base::kLineBytes) parts_.port.out.warm();
   process::set_activity(*parts_.black_box, header.function, header.slot, header.flags);
   std::vector<Buffer> attachments;
   if (header.attachments != 0) [[unlikely]] {
@@ -141,16 +142,11 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
   if (leaving_ && running_ == 0) leave(0);
 }
 
-void WorkerLoop::send(const wire::FrameHeader& header, std::span<const wire::BlockReference> references,
-                      std::span<const std::byte> payload) {
-  WEFT_FAILURE_POINT("worker.reply.before");
-  while (!parts_.port.send(header, references, payload)) [[unlikely]] {
-      if (parts_.port.out.corrupt()) refuse("the parent consumed more than was written");
-      // The parent has not read for a whole ring: whatever it said, it wants to know now.
-      parts_.port.ring(parts_.port.look());
-      reactor_.suspend(base::now_ns() + base::kFullRingNapNs);
-    }
-  WEFT_FAILURE_POINT("worker.reply.after");
+void WorkerLoop::wait_for_room() {
+  if (parts_.port.out.corrupt()) refuse("the parent consumed more than was written");
+  // The parent has not read for a whole ring: whatever it said, it wants to know now.
+  parts_.port.ring(parts_.port.look());
+  reactor_.suspend(base::now_ns() + base::kFullRingNapNs);
 }
 
 void WorkerLoop::after_reply() noexcept {

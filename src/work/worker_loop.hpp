@@ -6,6 +6,7 @@
 #include <weft/buffer.hpp>
 #include <weft/task.hpp>
 
+#include "base/failure_point.hpp"
 #include "base/unique_fd.hpp"
 #include "fiber/reactor.hpp"
 #include "link/board.hpp"
@@ -46,14 +47,23 @@ class WorkerLoop final : public fiber::Source {
 
   void serve();
   void lead();
-  void on_frame();
-  void on_task(const wire::FrameHeader& header, std::span<const std::byte> body);
+  // Inlined: each has one caller, and half of its work would be to save and restore registers.
+  [[gnu::always_inline]] inline void on_frame();
+  [[gnu::always_inline]] inline void on_task(const wire::FrameHeader& header,
+                                             std::span<const std::byte> body);
   void after_reply() noexcept;
   void idle();
   bool spin() noexcept;
   void watch_control();
-  void send(const wire::FrameHeader& header, std::span<const wire::BlockReference> references,
-            std::span<const std::byte> payload);
+  /// Inlined for FramePort::send()'s reason.
+  [[gnu::always_inline]] void send(const wire::FrameHeader& header,
+                                   std::span<const wire::BlockReference> references,
+                                   std::span<const std::byte> payload) {
+    WEFT_FAILURE_POINT("worker.reply.before");
+    while (!parts_.port.send(header, references, payload)) [[unlikely]] wait_for_room();
+    WEFT_FAILURE_POINT("worker.reply.after");
+  }
+  void wait_for_room();
   void ring_if_behind() noexcept;
   /// The chunk that a task's buffer lies in could not be taken, and will not come again: that task fails, and the
   /// process ends, so that the next has all that this one lacked.

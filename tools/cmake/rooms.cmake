@@ -39,6 +39,9 @@ function(weft_room room)
       add_library(weft_room_${room}${variant} OBJECT EXCLUDE_FROM_ALL ${arg_SOURCES})
       target_link_libraries(weft_room_${room}${variant} PRIVATE weft_headers_${room})
       weft_warnings(weft_room_${room}${variant})
+      # Two words that were just stored one by one, read together as a vector, must wait until all that was stored
+      # before them has reached the cache: a frame's line, which another core holds.
+      target_compile_options(weft_room_${room}${variant} PRIVATE -fno-tree-slp-vectorize)
     endforeach()
     target_compile_definitions(weft_room_${room}_probed PRIVATE WEFT_FAILURE_POINTS)
   endif()

@@ -23,9 +23,7 @@ namespace weft::detail {
 struct Request {
   std::uint64_t function = 0;  ///< where its entry lies in the binary, or the id of its name
   bool is_named = false;
-  Encoding encoding = Encoding::nothing;
-  std::span<const std::byte> bytes;
-  std::span<const Buffer> attachments;
+  Payload payload;
 };
 
 /// Which task, without its arguments.
@@ -153,8 +151,7 @@ class Submitter {
   }
   template <class R, class Packed_>
   Execution<R> enqueue(TaskId id, const Packed_& packed) {
-    const Payload payload = packed.payload();
-    const Request request{id.function, id.is_named, payload.encoding, payload.bytes, payload.attachments};
+    const Request request{id.function, id.is_named, packed.payload()};
     work::PoolCore& core = self().core();
     return Execution<R>{CallHandle{core, submit_to(core, request)}};
   }

@@ -44,6 +44,10 @@ inline constexpr std::uint64_t kCircuitWindowNs = 10'000'000'000;
 inline constexpr std::uint32_t kWindowMax = 512;
 /// So much work is handed to a worker in advance; a task longer than this travels alone.
 inline constexpr std::uint64_t kWindowNs = 100'000;
+/// A worker with less work in hand than this gets more before another is woken, which takes about as long.
+inline constexpr std::uint64_t kWorthWakingNs = 20'000;
+/// A worker that has answered nothing for so long while others are idle is in a long task: the rest goes to those.
+inline constexpr std::uint64_t kStuckNs = 1'000'000;
 /// Stack of a fiber that runs tasks.
 inline constexpr std::size_t kTaskStackBytes = 1024 * 1024;
 

@@ -29,6 +29,11 @@ class Peer {
 
   [[nodiscard]] bool has_room() const noexcept { return sent.size() < window; }
 
+  /// With so many frames in hand it has about as much to do as it takes to wake another.
+  [[nodiscard]] std::size_t worth_waking() const noexcept {
+    return window * base::kWorthWakingNs / base::kWindowNs;
+  }
+
   /// How many frames it should hold now, by what its tasks have cost lately: short ones travel in numbers, so that it
   /// never waits for the next; long ones alone, so that they can go to whoever is free first.
   void adapt_window() noexcept {
@@ -46,8 +51,9 @@ class Peer {
   std::uint32_t window = 1;
   std::uint32_t returns_owed =
       0;  ///< frames that were taken back in time and that it has not answered `returned` yet
-  bool listed_idle = false;  ///< stands in the pool's list of idle workers
-  bool look_due = false;     ///< frames went out without a look whether the worker sleeps
+  bool listed_idle = false;            ///< stands in the pool's list of idle workers
+  std::uint64_t checked_position = 0;  ///< up to where its answers had been read at the last check
+  bool look_due = false;               ///< frames went out without a look whether the worker sleeps
   State state = State::starting;
 
   std::uint64_t id;

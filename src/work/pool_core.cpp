@@ -14,13 +14,6 @@
 
 namespace weft::work {
 
-namespace {
-
-/// Fewer frames than so many are not worth moving to another worker while their own makes progress.
-constexpr std::size_t kMoveAtLeast = 16;
-
-}  // namespace
-
 std::uint64_t Peer::window_ticks() noexcept {
   static const std::uint64_t ticks = base::ticks_per_us() * base::kWindowNs / 1000;
   return ticks;
@@ -77,29 +70,6 @@ void PoolCore::enqueue(Call& call, const detail::Payload& payload) {
   // What has come back meanwhile makes room.
   static_cast<void>(poll_locked());
   if (!queue_.empty()) want_workers();
-}
-
-/// An idle worker first, the one that was busy last: its caches are warm. Then any with room.
-Peer* PoolCore::next_peer() noexcept {
-  while (!idle_.empty()) {
-    Peer* const peer = idle_.back();
-    if (peer->sent.empty()) return peer;
-    idle_.pop_back();
-    peer->listed_idle = false;
-  }
-  return next_peer_with_room();
-}
-
-Peer* PoolCore::next_peer_with_room() noexcept {
-  const std::size_t count = serving_.size();
-  for (std::size_t i = 0; i < count; ++i) {
-    if (cursor_ >= count) cursor_ = 0;
-    Peer& peer = *serving_[cursor_];
-    if (!peer.has_room()) peer.adapt_window();
-    if (peer.has_room()) return &peer;
-    ++cursor_;
-  }
-  return nullptr;
 }
 
 void PoolCore::start_serving(Peer& peer) {
@@ -178,43 +148,6 @@ bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header
   auto& kept = call.more().attachments;
   if (kept.data() != attachments.data()) kept.assign(attachments.begin(), attachments.end());
   return true;
-}
-
-void PoolCore::refill() {
-  while (!queue_.empty()) {
-    Peer* const peer = next_peer();
-    if (peer == nullptr) return;
-    Call& call = *queue_.front();
-    queue_.remove(call);
-    if (!resend(*peer, call)) return;
-  }
-  rebalance(false);
-}
-
-/// A worker has nothing to do while another has frames in hand that it has not begun: those go over, half of them where
-/// both make progress, all of them where the other is stuck in a long task (`stuck`: nothing has come for a while).
-void PoolCore::rebalance(bool stuck) {
-  if (serving_.size() < 2) return;
-  Peer* idle = nullptr;
-  Peer* rich = nullptr;
-  for (Peer* const peer : serving_) {
-    if (peer->sent.empty()) {
-      idle = peer;
-    } else if (rich == nullptr || peer->sent.size() > rich->sent.size()) {
-      rich = peer;
-    }
-  }
-  if (idle == nullptr || rich == nullptr || rich->sent.size() < 2) return;
-  if (!stuck && rich->sent.size() < kMoveAtLeast) return;
-  std::size_t moves = stuck ? rich->sent.size() - 1 : rich->sent.size() / 2;
-  while (moves-- > 0 && idle->sent.size() < base::kWindowMax) {
-    Call& call = *rich->sent.back();
-    if (ring::try_take_back(rich->port.out, call.position, *rich->port.peer) != ring::TakeBack::taken) return;
-    ++rich->returns_owed;
-    if (!on_returned(*rich, call)) return;
-    queue_.remove(call);
-    if (!resend(*idle, call)) return;
-  }
 }
 
 /// Sends a call whose arguments it holds itself; back to the front of the queue if there is no room.

@@ -119,8 +119,16 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   inline void no_longer_sent(Peer& peer, Call& call) noexcept;
   void start_serving(Peer& peer);
   void stop_serving(Peer& peer) noexcept;
+  // Who gets what: pool_balance.cpp.
+  Peer* peer_with_little() noexcept;
+  Peer* some_idle_peer() noexcept;
   void refill();
-  void rebalance(bool stuck);
+  void share_out();
+  void unstick(Peer& stuck);
+  void unstick_all();
+  bool move(Peer& from, Peer& to, std::size_t count);
+  void check_later();
+  void check();
   bool resend(Peer& peer, Call& call);
   bool poll_locked() noexcept;
   void run_continuation(Call& call);
@@ -164,6 +172,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::vector<Peer*>
       idle_;  ///< those of them that have nothing to do, the last one that had last; and some that have
   std::size_t cursor_ = 0;
+  bool check_posted_ = false;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::size_t starts_posted_ = 0;
   std::uint64_t last_peer_id_ = 0;

@@ -87,7 +87,7 @@ bool PoolCore::arm() noexcept {
       peer->port.ring_if_asleep();
   }
   if (poll_locked()) return false;
-  rebalance(true);
+  unstick_all();
   return true;
 }
 
@@ -110,7 +110,7 @@ void PoolCore::disarm() noexcept {
 void PoolCore::on_bell() {
   const Section section{*this};
   static_cast<void>(poll_locked());
-  rebalance(true);
+  unstick_all();
   if (seat_ != nullptr) return;
   sleeper_.arm(sleepers_ > 0 ? doorbell::Mode::urgent : doorbell::Mode::lazy, link::kAttendantBell);
   static_cast<void>(poll_locked());

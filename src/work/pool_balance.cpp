@@ -1,0 +1,159 @@
+// Who gets what: which worker a task goes to, and which tasks change workers before they have begun.
+
+#include <utility>
+
+#include "base/clock.hpp"
+#include "ring/take_back.hpp"
+#include "work/pool_core.hpp"
+
+namespace weft::work {
+
+namespace {
+
+/// Fewer frames than so many are not worth moving to another worker while their own makes progress.
+constexpr std::size_t kMoveAtLeast = 16;
+
+}  // namespace
+
+/// A worker that is idle and still looks for work, the one that was busy last: its caches are warm. One that sleeps costs
+/// a system call to wake and the sleep of somebody else where there are more workers than cores: while another has
+/// little in hand, that one gets the task too. Where no worker is idle, any with room.
+Peer* PoolCore::next_peer() noexcept {
+  while (!idle_.empty()) {
+    Peer* const peer = idle_.back();
+    if (peer->sent.empty()) {
+      if (peer->port.look().mode() == doorbell::Mode::awake) return peer;
+      Peer* const busy = serving_.size() == idle_.size() ? nullptr : peer_with_little();
+      return busy == nullptr ? peer : busy;
+    }
+    idle_.pop_back();
+    peer->listed_idle = false;
+  }
+  return next_peer_with_room();
+}
+
+/// A busy worker that will be done with all it has before another could wake, as far as one can tell: check_later() sees
+/// to it that nothing is stuck there if one could not.
+Peer* PoolCore::peer_with_little() noexcept {
+  const std::size_t count = serving_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (cursor_ >= count) cursor_ = 0;
+    Peer& peer = *serving_[cursor_];
+    if (!peer.sent.empty()) {
+      if (peer.sent.size() >= peer.worth_waking()) peer.adapt_window();
+      if (peer.sent.size() < peer.worth_waking()) {
+        check_later();
+        return &peer;
+      }
+    }
+    ++cursor_;
+  }
+  return nullptr;
+}
+
+Peer* PoolCore::next_peer_with_room() noexcept {
+  const std::size_t count = serving_.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    if (cursor_ >= count) cursor_ = 0;
+    Peer& peer = *serving_[cursor_];
+    if (!peer.has_room()) peer.adapt_window();
+    if (peer.has_room()) return &peer;
+    ++cursor_;
+  }
+  return nullptr;
+}
+
+void PoolCore::refill() {
+  while (!queue_.empty()) {
+    Peer* const peer = next_peer();
+    if (peer == nullptr) return;
+    Call& call = *queue_.front();
+    queue_.remove(call);
+    if (!resend(*peer, call)) return;
+  }
+  share_out();
+}
+
+Peer* PoolCore::some_idle_peer() noexcept {
+  while (!idle_.empty() && !idle_.back()->sent.empty()) {
+    idle_.back()->listed_idle = false;
+    idle_.pop_back();
+  }
+  return idle_.empty() ? nullptr : idle_.back();
+}
+
+/// A worker has nothing to do while another has much in hand: half of it goes over.
+void PoolCore::share_out() {
+  if (serving_.size() < 2) return;
+  Peer* const idle = some_idle_peer();
+  if (idle == nullptr) return;
+  for (Peer* const rich : serving_) {
+    const std::size_t frames = rich->sent.size();
+    if (frames < kMoveAtLeast || frames < 2 * rich->worth_waking()) continue;
+    move(*rich, *idle, frames / 2);
+    return;
+  }
+}
+
+/// A worker from which nothing has come for a while is in a long task: what it has not begun goes to those that are idle,
+/// to each its share.
+void PoolCore::unstick(Peer& stuck) {
+  std::size_t left = stuck.sent.size() - 1;
+  std::size_t idle_ones = 0;
+  for (const Peer* const peer : serving_) idle_ones += peer->sent.empty() ? 1 : 0;
+  for (; idle_ones > 0 && left > 0; --idle_ones) {
+    Peer* const idle = some_idle_peer();
+    if (idle == nullptr) return;
+    const std::size_t share = (left + idle_ones - 1) / idle_ones;
+    if (!move(stuck, *idle, share)) return;
+    left -= share;
+  }
+}
+
+/// Nothing has come from anybody for as long as somebody has spun.
+void PoolCore::unstick_all() {
+  if (serving_.size() < 2) return;
+  // By index: sending to a worker that has died takes it out of the list.
+  for (std::size_t i = 0; i < serving_.size(); ++i) {
+    if (serving_[i]->sent.size() >= 2) unstick(*serving_[i]);
+  }
+}
+
+/// Moves up to `count` frames that `from` has not begun, the last ones first. False if there was nothing more to move.
+bool PoolCore::move(Peer& from, Peer& to, std::size_t count) {
+  for (; count > 0 && from.sent.size() > 1 && to.sent.size() < base::kWindowMax; --count) {
+    Call& call = *from.sent.back();
+    if (ring::try_take_back(from.port.out, call.position, *from.port.peer) != ring::TakeBack::taken)
+      return false;
+    ++from.returns_owed;
+    if (!on_returned(from, call)) return false;
+    queue_.remove(call);
+    if (!resend(to, call)) return false;
+  }
+  return true;
+}
+
+/// Looks again in a millisecond whether those who have more than one task get on with them.
+void PoolCore::check_later() {
+  if (std::exchange(check_posted_, true)) return;
+  Attendant::get().at(base::now_ns() + base::kStuckNs, [weak = weak_from_this()] {
+    if (const auto core = weak.lock()) core->check();
+  });
+}
+
+void PoolCore::check() {
+  const Section section{*this};
+  check_posted_ = false;
+  static_cast<void>(poll_locked());
+  bool again = false;
+  for (std::size_t i = 0; i < serving_.size(); ++i) {
+    Peer& peer = *serving_[i];
+    if (peer.sent.size() < 2) continue;
+    again = true;
+    if (std::exchange(peer.checked_position, peer.port.in.position()) == peer.port.in.position())
+      unstick(peer);
+  }
+  if (again && some_idle_peer() != nullptr) check_later();
+}
+
+}  // namespace weft::work

@@ -55,8 +55,9 @@ class [[nodiscard]] Execution {
   /// True if get() would not wait. Looks at the workers' answers; never suspends.
   [[nodiscard]] bool ready() const { return handle_.ready(); }
 
-  /// Takes the task back if it has not begun: true, and get() throws Cancelled with `reason`. False if it has begun or
-  /// is done: its value comes as if nothing had been asked.
+  /// Takes the task back if it has not begun: true, and get() throws Cancelled with `reason`. False if it is done, or
+  /// has begun, or the worker is just reading it (then it may still come back unread, as Cancelled). One that has begun is asked to stop (TaskScope::stop_token()): if it throws Cancelled, so does get(), with
+  /// `reason`; if it does not heed it, its value comes as if nothing had been asked.
   bool cancel(const std::string& reason = {}) { return handle_.cancel(reason); }
 
   /// Calls `callback` with the value once it is there: on the thread that happens to read it (one that waits, or

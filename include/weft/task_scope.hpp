@@ -3,6 +3,8 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
+#include <string>
 #include <weft/export.hpp>
 
 namespace weft {
@@ -13,8 +15,16 @@ class WEFT_EXPORT TaskScope {
  public:
   /// The number of this worker among those that the pool has started, from 1.
   [[nodiscard]] std::uint64_t worker_id() const noexcept { return worker_id_; }
-  /// By when the submitter wants the task to be done; nothing enforces it within the task.
+  /// By when the submitter wants the task to be done. At that time a stop is requested (stop_token()); nothing else
+  /// happens to the task.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> deadline() const noexcept;
+
+  /// A stop is requested when the submitter cancels the task, or its deadline or soft time limit has passed. To be
+  /// looked at now and then (`stop_requested()`, 1 ns), or given to what can be interrupted. Callbacks registered with it
+  /// run on another thread. The first call in a worker starts that thread. Throws Exhausted.
+  [[nodiscard]] virtual std::stop_token stop_token() = 0;
+  /// Throws Cancelled if a stop is requested: the submitter's get() then throws Cancelled with its own reason.
+  void throw_if_stop_requested();
 
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;

@@ -156,8 +156,7 @@ class Producer {
   std::uint32_t lines_ = 0;
   bool corrupt_ = false;
   std::uint64_t head_ = 0;
-  std::uint64_t zeroed_ = 0;      // lines before this position, from the head on, begin with a zero word
-  std::uint64_t prefetched_ = 0;  // lines before this position were asked for
+  std::uint64_t zeroed_ = 0;  // lines before this position, from the head on, begin with a zero word
   std::uint64_t consumed_seen_ = 0;
   const base::Atomic<std::uint64_t>* consumed_ = nullptr;
 };

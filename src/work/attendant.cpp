@@ -1,7 +1,6 @@
 #include "work/attendant.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "base/check.hpp"
 #include "base/clock.hpp"
 #include "process/forked.hpp"
+#include "process/signals.hpp"
 #include "work/initialized.hpp"
 
 namespace weft::work {
@@ -24,22 +24,6 @@ namespace weft::work {
 namespace {
 
 thread_local bool on_attendant = false;
-
-/// All signals are blocked while a thread starts, so that it is born with them blocked.
-class BlockedSignals {
- public:
-  BlockedSignals() noexcept {
-    sigset_t all;
-    sigfillset(&all);
-    ::pthread_sigmask(SIG_BLOCK, &all, &before_);
-  }
-  ~BlockedSignals() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
-
- private:
-  sigset_t before_{};
-};
 
 }  // namespace
 
@@ -63,7 +47,7 @@ Attendant::Attendant()
   WEFT_CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, bell_.get(), &event) == 0,
              "epoll_ctl refused an eventfd");
   process::watch_forks();
-  const BlockedSignals blocked;
+  const process::BlockedSignals blocked;
   try {
     std::thread{[this] { run(); }}.detach();
   } catch (const std::system_error& error) {

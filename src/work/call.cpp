@@ -20,6 +20,7 @@ void CallTable::clear_extra(Call& call) noexcept {
   call.extra->copied = nullptr;
   call.extra->attachments.clear();
   call.extra->exception = nullptr;
+  call.extra->reason.clear();
   call.extra->continuation = nullptr;
 }
 

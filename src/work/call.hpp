@@ -7,6 +7,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 #include <weft/buffer.hpp>
 #include <weft/codec.hpp>
@@ -41,6 +42,7 @@ struct CallExtra {
   const std::byte* copied = nullptr;  ///< the block that `bytes` are a private copy of, if they are one
   std::vector<Buffer> attachments;
   std::exception_ptr exception;
+  std::string reason;  ///< of cancel()
   std::function<void()>
       continuation;  ///< runs once, on the thread that settles the call, outside the pool's lock
 };
@@ -60,6 +62,7 @@ struct alignas(64) Call {
   bool waited_for : 1 = false;        ///< `waker` wants to know
   bool has_continuation : 1 = false;  ///< extra->continuation waits for the settling
   bool continuing : 1 = false;        ///< it runs just now: the call must stay
+  bool stop_asked : 1 = false;        ///< cancel() came when it had begun, or might have
   bool has_extra : 1 = false;         ///< `extra` is used by this call
   std::uint16_t flags = 0;
   /// Its slot in the table, and above that which use of the slot it is. One word: two halves that were stored one by

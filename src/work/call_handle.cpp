@@ -46,6 +46,9 @@ Payload payload_of(const work::Call& call) {
   if (!report)
     throw ProtocolViolation{"a worker told of a failure in a way that does not hold: " +
                             report.fault().message};
+  if (call.stop_asked && !report->chain.empty() && report->chain.front().type == "weft::Cancelled") {
+    throw Cancelled{call.extra->reason, true};
+  }
   if (report->kind == wire::FailureReport::Kind::unknown_task) {
     report->message = "task " + work::describe_call(call) + " is unknown: " + report->message;
   }
@@ -106,6 +109,10 @@ void CallHandle::drop() noexcept {
 }
 
 }  // namespace detail
+
+void TaskScope::throw_if_stop_requested() {
+  if (stop_token().stop_requested()) throw Cancelled{"a stop was requested", true};
+}
 
 std::optional<std::chrono::steady_clock::time_point> TaskScope::deadline() const noexcept {
   if (deadline_ns_ == 0) return std::nullopt;

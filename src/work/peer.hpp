@@ -3,10 +3,12 @@
 #include <cstdint>
 #include <exception>
 #include <string>
+#include <vector>
 
 #include "base/limits.hpp"
 #include "link/exchange.hpp"
 #include "link/frame_port.hpp"
+#include "link/stop_log.hpp"
 #include "memory/region.hpp"
 #include "process/spawn.hpp"
 #include "work/call.hpp"
@@ -63,6 +65,8 @@ class Peer {
   memory::PeerRegion peer_lane;  ///< written by the worker
   ring::LaneView peer_view;
   base::UniqueFd bell;  ///< wakes the worker
+  link::StopLog* stop_log = nullptr;
+  std::vector<std::uint64_t> stops;  ///< calls that shall stop and for which the log had no room yet
   std::uint64_t control_watch = 0;
   std::uint64_t end_watch = 0;
   bool killed = false;                 ///< by kill() or destruction

@@ -46,6 +46,7 @@ Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flag
   call.abandoned = false;
   call.waited_for = false;
   call.has_continuation = false;
+  call.stop_asked = false;
   call.ending = Ending::value;
   call.encoding = request.payload.encoding;
   call.flags = flags;
@@ -208,6 +209,8 @@ bool PoolCore::drain(Peer& peer) noexcept {
   // Due for frames that were sent without a look; and a worker that found its ring full naps until there is room.
   if ((peer.look_due && !peer.sent.empty()) || read > base::kRingLines / 2) peer.port.ring_if_asleep();
   peer.look_due = false;
+  if (!peer.stops.empty()) [[unlikely]]
+    flush_stops(peer);
   if (peer.exchange.returns_waiting() >= base::kReturnsBatch && peer.exchange.flush_returns(peer.port)) {
     peer.port.ring_if_asleep();
   }
@@ -245,7 +248,11 @@ void PoolCore::on_frame(Peer& peer) {
       std::memcpy(&withdrawn, peer.port.out.at(call->position) + offsetof(wire::FrameHeader, withdrawn),
                   sizeof withdrawn);
       if (withdrawn == 0 || !on_returned(peer, *call))
-        condemn(peer, "it returned a task that nobody had asked back");
+        return condemn(peer, "it returned a task that nobody had asked back");
+      if (call->stop_asked) {
+        queue_.remove(*call);
+        settle_cancelled(*call);
+      }
       return;
     }
     default:

@@ -110,6 +110,9 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
                                                std::span<const std::byte> body);
   bool on_returned(Peer& peer, Call& call);
   void settle(Call& call) noexcept;
+  void settle_cancelled(Call& call);
+  void ask_to_stop(Peer& peer, Call& call);
+  void flush_stops(Peer& peer);
   void settle_with(Call& call, std::exception_ptr exception) noexcept;
   bool send(Peer& peer, Call& call, const detail::Payload& payload);
   bool send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header, const detail::Payload& payload);

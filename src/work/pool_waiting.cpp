@@ -5,6 +5,7 @@
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "process/futex.hpp"
 #include "ring/take_back.hpp"
 #include "work/faults.hpp"
 #include "work/pool_core.hpp"
@@ -132,21 +133,46 @@ void PoolCore::release(Call& call) noexcept {
 
 bool PoolCore::cancel(Call& call, const std::string& reason) {
   const Section section{*this};
+  if (call.phase == Phase::sent) static_cast<void>(drain(*call.peer));
   if (call.phase == Phase::settled) return false;
+  call.more().reason = reason;
   if (call.phase == Phase::sent) {
-    static_cast<void>(drain(*call.peer));
-    if (call.phase != Phase::sent) return false;
     Peer& peer = *call.peer;
-    if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) != ring::TakeBack::taken)
+    if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) != ring::TakeBack::taken) {
+      ask_to_stop(peer, call);
       return false;
+    }
     ++peer.returns_owed;
     if (!on_returned(peer, call)) return false;
   }
   queue_.remove(call);
-  settle_with(call,
-              std::make_exception_ptr(Cancelled{reason.empty() ? "cancelled before it began" : reason}));
+  settle_cancelled(call);
   refill();
   return true;
+}
+
+void PoolCore::settle_cancelled(Call& call) {
+  const std::string& reason = call.more().reason;
+  settle_with(call, std::make_exception_ptr(Cancelled{reason.empty() ? "before it began" : reason}));
+}
+
+/// It has begun, or is about to: the worker is told, for a task that looks.
+void PoolCore::ask_to_stop(Peer& peer, Call& call) {
+  if (call.stop_asked) return;
+  call.stop_asked = true;
+  peer.stops.push_back(call.id);
+  flush_stops(peer);
+}
+
+void PoolCore::flush_stops(Peer& peer) {
+  // Relaxed: how far the worker says that it has read; it cheats itself alone.
+  const std::uint64_t seen = peer.port.peer->stops_seen.load(base::relaxed);
+  std::erase_if(peer.stops, [&](std::uint64_t id) {
+    const bool gone =
+        calls_.find(static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(id >> 32)) == nullptr;
+    return gone || peer.stop_log->write(id, seen);
+  });
+  process::futex_wake_all(peer.stop_log->head);
 }
 
 void PoolCore::on_settled(Call& call, std::function<void()> continuation) {

@@ -24,7 +24,8 @@ namespace weft::work {
 
 namespace {
 
-constexpr std::size_t kParentBlackBoxBytes = 0;
+/// A parent has no crash to record; its lane has the stop log there.
+constexpr std::size_t kParentBlackBoxBytes = sizeof(link::StopLog);
 
 }  // namespace
 
@@ -134,6 +135,7 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
   WEFT_FAILURE_POINT("parent.start.after_hello");
   // The parent's lane is kept beside the view: Ready brings the other half.
   peer->peer_view = view;
+  peer->stop_log = reinterpret_cast<link::StopLog*>(view.black_box);
   return peer;
 }
 

@@ -12,12 +12,33 @@
 
 namespace weft::work {
 
+namespace {
+
+std::uint64_t call_of(const wire::FrameHeader& header) noexcept {
+  return std::uint64_t{header.generation} << 32 | header.slot;
+}
+
+}  // namespace
+
+WorkerScope::WorkerScope(WorkerLoop& loop, const wire::FrameHeader& header) noexcept
+    : TaskScope{loop.parts_.worker_id, header.deadline_ns}, loop_{loop}, header_{header} {}
+
+WorkerScope::~WorkerScope() {
+  if (token_.stop_possible()) [[unlikely]]
+    loop_.stop_watch_.done(call_of(header_));
+}
+
+std::stop_token WorkerScope::stop_token() {
+  if (!token_.stop_possible()) token_ = loop_.stop_watch_.token(call_of(header_), header_.deadline_ns);
+  return token_;
+}
+
 RunningTask::RunningTask(WorkerLoop& loop, const wire::FrameHeader& header, std::vector<Buffer>& attachments,
                          std::span<const std::byte> payload) noexcept
     : TaskCall{static_cast<Encoding>(header.encoding), payload, attachments, worker_scope_},
       loop_{loop},
       header_{header},
-      worker_scope_{loop.parts_.worker_id, header.deadline_ns},
+      worker_scope_{loop, header},
       attachments_{attachments} {
   if ((header.flags & wire::kPayloadInBlock) != 0 && !attachments.empty()) {
     payload_.bytes = attachments.front().bytes();

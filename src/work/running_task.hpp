@@ -15,8 +15,14 @@ namespace weft::work {
 
 class WorkerScope final : public TaskScope {
  public:
-  WorkerScope(std::uint64_t worker_id, std::uint64_t deadline_ns) noexcept
-      : TaskScope{worker_id, deadline_ns} {}
+  WorkerScope(WorkerLoop& loop, const wire::FrameHeader& header) noexcept;
+  ~WorkerScope();
+  [[nodiscard]] std::stop_token stop_token() override;
+
+ private:
+  WorkerLoop& loop_;
+  const wire::FrameHeader& header_;
+  std::stop_token token_;
 };
 
 /// One task in its worker: the frame it came in, and the way back for its value.

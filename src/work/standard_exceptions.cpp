@@ -85,7 +85,9 @@ E make(const wire::FailureReport& report) {
   } else if constexpr (std::same_as<E, std::regex_error>) {
     return E{static_cast<std::regex_constants::error_type>(report.code)};
   } else if constexpr (std::same_as<E, Cancelled>) {
-    return E{text, true};
+    // Its constructor says this much itself.
+    constexpr std::string_view kSaid = "the task was cancelled: ";
+    return E{text.starts_with(kSaid) ? text.substr(kSaid.size()) : text, true};
   } else if constexpr (std::derived_from<E, Error>) {
     return E{text, kTaskThrew};
   } else if constexpr (std::constructible_from<E, const std::string&>) {

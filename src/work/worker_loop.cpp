@@ -39,7 +39,8 @@ WorkerLoop::WorkerLoop(Parts parts)
     : parts_{std::move(parts)},
       exchange_{std::move(parts_.control)},
       reactor_{fiber::Reactor::current()},
-      sleeper_{&parts_.port.own->parked} {}
+      sleeper_{&parts_.port.own->parked},
+      stop_watch_{*parts_.stop_log, parts_.port.own->stops_seen} {}
 
 void WorkerLoop::run() {
   reactor_.attach(*this, parts_.bell.get(), kWorkerBellId);

@@ -13,6 +13,7 @@
 #include "link/exchange.hpp"
 #include "link/frame_port.hpp"
 #include "process/black_box.hpp"
+#include "work/stop_watch.hpp"
 
 namespace weft::work {
 
@@ -31,6 +32,7 @@ class WorkerLoop final : public fiber::Source {
     const link::Board* board = nullptr;
     process::BlackBox* black_box = nullptr;
     std::uint64_t worker_id = 0;
+    const link::StopLog* stop_log = nullptr;
   };
   explicit WorkerLoop(Parts parts);
 
@@ -43,6 +45,7 @@ class WorkerLoop final : public fiber::Source {
 
  private:
   friend class RunningTask;
+  friend class WorkerScope;
   enum class Leader : std::uint8_t { looking, idle, in_task, called };
 
   void serve();
@@ -83,6 +86,7 @@ class WorkerLoop final : public fiber::Source {
   bool leaving_ = false;
   std::uint64_t last_ticks_ = 0;  // when the last task ended, or the ring was last seen empty
   std::uint64_t untimed_ = 0;     // tasks since last_ticks_
+  StopWatch stop_watch_;
   std::uint64_t task_ticks_ = 0;  // mean cost of a task lately
 };
 

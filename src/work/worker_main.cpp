@@ -135,6 +135,9 @@ void worker_main(int control) {
                                                static_cast<std::uint32_t>(::getpid()));
   const ring::LaneView parent =
       handshake.need("handshake", ring::open_lane(greeting.lane.data(), greeting.lane.bytes()));
+  if (parent.black_box_bytes < sizeof(link::StopLog))
+    handshake.fail("handshake", "the parent's lane has no stop log");
+  const auto* const stop_log = reinterpret_cast<const link::StopLog*>(parent.black_box);
   auto* const box = process::make_black_box({own.black_box, static_cast<std::size_t>(own.black_box_bytes)});
   if (auto done = process::install_crash_handlers(box); !done)
     handshake.fail("crash handlers", done.fault().message);
@@ -154,7 +157,7 @@ void worker_main(int control) {
   const auto* const board = reinterpret_cast<const link::Board*>(greeting.board.data());
   WorkerLoop loop{
       {link::FramePort{own, parent, &board->word, greeting.attendant_bell.get(), greeting.waiter_bell.get()},
-       std::move(handshake.control()), std::move(bell), board, box, hello.worker_id}};
+       std::move(handshake.control()), std::move(bell), board, box, hello.worker_id, stop_log}};
   loop.run();
 }
 

@@ -1,0 +1,117 @@
+// Tasks that are asked to stop: by cancel(), and by their deadlines.
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+#include <weft/weft.hpp>
+
+using namespace std::chrono_literals;
+
+namespace {
+
+int until_stopped(weft::TaskScope& scope) {
+  const std::stop_token stop = scope.stop_token();
+  while (!stop.stop_requested()) std::this_thread::yield();
+  return 42;
+}
+int until_thrown_out(weft::TaskScope& scope) {
+  for (;;) scope.throw_if_stop_requested();
+}
+int until_called_back(weft::TaskScope& scope) {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  bool called = false;
+  const std::stop_callback callback{scope.stop_token(), [&] {
+                                      const std::lock_guard guard{mutex};
+                                      called = true;
+                                      changed.notify_all();
+                                    }};
+  std::unique_lock lock{mutex};
+  changed.wait(lock, [&] { return called; });
+  return 7;
+}
+int late_question(weft::TaskScope& scope, int ms) {
+  std::this_thread::sleep_for(std::chrono::milliseconds{ms});
+  return scope.stop_token().stop_requested() ? 1 : 0;
+}
+int heedless(int ms) {
+  std::this_thread::sleep_for(std::chrono::milliseconds{ms});
+  return 5;
+}
+
+/// Waits until a worker has begun it.
+template <class R>
+void until_running(weft::Pool& pool, weft::Execution<R>& execution) {
+  while (pool.status().running == 0) std::this_thread::yield();
+  EXPECT_FALSE(execution.wait_for(20ms));
+}
+
+TEST(Stop, is_requested_of_a_task_that_runs) {
+  weft::Pool pool{{.limit = 1}};
+  auto execution = pool.submit<until_stopped>();
+  until_running(pool, execution);
+  EXPECT_FALSE(execution.cancel("enough"));
+  EXPECT_EQ(execution.get(), 42) << "what it returns is its value";
+  EXPECT_FALSE(execution.cancel("again")) << "it is done";
+}
+
+TEST(Stop, that_is_heeded_by_throwing_gives_the_callers_reason) {
+  weft::Pool pool{{.limit = 1}};
+  auto execution = pool.submit<until_thrown_out>();
+  until_running(pool, execution);
+  EXPECT_FALSE(execution.cancel("nobody wants it any more"));
+  try {
+    execution.get();
+    FAIL() << "a cancelled task gave a value";
+  } catch (const weft::Cancelled& error) {
+    EXPECT_STREQ(error.what(), "the task was cancelled: nobody wants it any more");
+    EXPECT_TRUE(error.verdict().may_have_run);
+  }
+}
+
+TEST(Stop, calls_the_callbacks_of_its_token) {
+  weft::Pool pool{{.limit = 1}};
+  auto execution = pool.submit<until_called_back>();
+  until_running(pool, execution);
+  execution.cancel();
+  EXPECT_EQ(execution.get(), 7);
+}
+
+TEST(Stop, is_seen_by_a_task_that_asks_for_its_token_later) {
+  weft::Pool pool{{.limit = 1}};
+  auto execution = pool.submit<late_question>(200);
+  until_running(pool, execution);
+  execution.cancel();
+  EXPECT_EQ(execution.get(), 1);
+  EXPECT_EQ(pool.submit<late_question>(0).get(), 0) << "the next task in its slot is not meant";
+}
+
+TEST(Stop, does_nothing_to_a_task_that_does_not_look) {
+  weft::Pool pool{{.limit = 1}};
+  auto execution = pool.submit<heedless>(100);
+  until_running(pool, execution);
+  EXPECT_FALSE(execution.cancel("in vain"));
+  EXPECT_EQ(execution.get(), 5);
+}
+
+TEST(Stop, of_more_tasks_than_the_log_holds_loses_none) {
+  weft::Pool pool{{.limit = 1}};
+  EXPECT_EQ(pool.submit<late_question>(0).get(), 0);
+  for (int round = 0; round < 200; ++round) {
+    auto execution = pool.submit<until_stopped>();
+    while (execution.cancel()) execution = pool.submit<until_stopped>();
+    try {
+      EXPECT_EQ(execution.get(), 42);
+    } catch (const weft::Cancelled& error) {
+      EXPECT_FALSE(error.verdict().may_have_run) << "it came back from the worker's door";
+    }
+  }
+}
+
+}  // namespace

@@ -22,6 +22,7 @@ std::stop_token StopWatch::token(std::uint64_t call, std::uint64_t deadline_ns) 
     Watched& watched = watched_[call];
     watched.deadline_ns = deadline_ns;
     token = watched.source.get_token();
+    if (std::erase(early_, call) != 0) watched.source.request_stop();
   }
   if (!started_) {
     const process::BlockedSignals blocked;
@@ -55,8 +56,12 @@ std::uint64_t StopWatch::look() {
   {
     const std::lock_guard guard{mutex_};
     read_ = log_.read(read_, [&](std::uint64_t call) {
-      if (const auto found = watched_.find(call); found != watched_.end())
+      if (const auto found = watched_.find(call); found != watched_.end()) {
         due.push_back(found->second.source);
+        return;
+      }
+      early_.push_back(call);
+      if (early_.size() > kEarlyMax) early_.pop_front();
     });
     // Relaxed: the entries are this side's copies by now.
     seen_.store(read_, base::relaxed);

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <mutex>
 #include <stop_token>
@@ -38,6 +40,9 @@ class StopWatch {
   base::Atomic<std::uint64_t>& seen_;
   std::mutex mutex_;
   std::map<std::uint64_t, Watched> watched_;
+  /// Asked to stop before they asked for their tokens, which most never will: the last kEarlyMax of them.
+  std::deque<std::uint64_t> early_;
+  static constexpr std::size_t kEarlyMax = 256;
   bool started_ = false;
   std::uint32_t read_ = 0;                // entries of the log
   base::Atomic<std::uint32_t> looks_{0};  // of the thread

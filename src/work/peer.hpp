@@ -11,6 +11,7 @@
 #include "link/stop_log.hpp"
 #include "memory/region.hpp"
 #include "process/spawn.hpp"
+#include "work/attendant.hpp"
 #include "work/call.hpp"
 
 namespace weft::work {
@@ -69,10 +70,11 @@ class Peer {
   std::vector<std::uint64_t> stops;  ///< calls that shall stop and for which the log had no room yet
   std::uint64_t control_watch = 0;
   std::uint64_t end_watch = 0;
-  bool killed = false;                 ///< by kill() or destruction
-  std::string violation;               ///< what it did against the protocol, or could not be taken from it
-  bool is_exhausted = false;           ///< the latter: this process has run out of something
-  std::string start_error;             ///< what it said instead of Ready
+  Attendant::Timer timer;     ///< of the time it may take to start, or to end once it has closed its socket
+  bool killed = false;        ///< by kill() or destruction
+  std::string violation;      ///< what it did against the protocol, or could not be taken from it
+  bool is_exhausted = false;  ///< the latter: this process has run out of something
+  std::string start_error;    ///< what it said instead of Ready
   std::exception_ptr start_exception;  ///< the same where it is more than StartFailed
   std::string last_words;              ///< why it was asked to go
 

@@ -80,9 +80,10 @@ void PoolCore::start_worker() {
   peer.end_watch = attendant.watch(peer.child.pidfd.get(), false, [self, id = peer.id] { self->on_end(id); });
   if (options_.start_timeout_ns != 0) {
     // Weak: the pool may be long gone when the time is up.
-    attendant.at(base::now_ns() + options_.start_timeout_ns, [weak = weak_from_this(), id = peer.id] {
-      if (const auto core = weak.lock()) core->on_start_timeout(id);
-    });
+    peer.timer =
+        attendant.at(base::now_ns() + options_.start_timeout_ns, [weak = weak_from_this(), id = peer.id] {
+          if (const auto core = weak.lock()) core->on_start_timeout(id);
+        });
   }
   if (abandoned_) retire(peer);
 }
@@ -104,6 +105,7 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
   spawn.environment = options_.environment;
   spawn.working_directory = options_.working_directory;
   spawn.descriptors = {{sockets->theirs.get(), kWorkerControl}};
+  spawn.blocked_signals.assign(std::begin(kTerminalSignals), std::end(kTerminalSignals));
   WEFT_FAILURE_POINT("parent.start.before_spawn");
   auto child = process::spawn(spawn);
   if (!child) return child.fault();
@@ -192,7 +194,8 @@ void PoolCore::read_control(Peer& from) {
     // Its end follows on the pidfd, and tells more. A worker that goes on without its socket is of no use.
     Attendant& attendant = Attendant::get();
     attendant.forget(peer->control_watch, peer->exchange.control());
-    attendant.at(base::now_ns() + base::kEndNsMax, [weak = weak_from_this(), id = peer->id] {
+    attendant.cancel(peer->timer);
+    peer->timer = attendant.at(base::now_ns() + base::kEndNsMax, [weak = weak_from_this(), id = peer->id] {
       const auto core = weak.lock();
       if (!core) return;
       const Section section{*core};
@@ -242,6 +245,7 @@ void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::
   peer.peer_view = *view;
   peer.port = link::FramePort{own, peer.peer_view, &peer.peer_view.counters->parked, peer.bell.get(),
                               peer.bell.get()};
+  Attendant::get().cancel(peer.timer);
   start_serving(peer);
   probing_ = false;
   adapt_spinning();
@@ -257,7 +261,7 @@ void PoolCore::on_start_timeout(std::uint64_t id) {
   if (peer == nullptr || peer->state != Peer::State::starting || !peer->start_error.empty()) return;
   peer->start_error = "it was not ready after " + std::to_string(options_.start_timeout_ns / 1'000'000) +
                       " ms (static initialisers, main before weft::init, or the initializer take so long); "
-                      "raise PoolOptions::start_timeout";
+                      "raise WorkerOptions::start_timeout";
   process::kill(peer->child, SIGKILL);
 }
 
@@ -272,6 +276,7 @@ void PoolCore::on_end(std::uint64_t id) {
   Attendant::get().forget(peer->control_watch, peer->exchange.control());
   // What it said last may still be in the socket: why it could not start.
   if (peer->state == Peer::State::starting && peer->start_error.empty()) read_control(*peer);
+  Attendant::get().cancel(peer->timer);
   bury(*peer, status);
 }
 

@@ -106,10 +106,16 @@ void run_initializer(Handshake& handshake, const wire::Hello& hello) {
   }
 }
 
-/// Signals of the terminal go to the parent, which decides; everything else is as a fresh program has it.
+/// Signals of the terminal go to the parent, which decides; everything else is as a fresh program has it. They come
+/// blocked, since one may be sent before this is reached; ignoring them drops what has come.
 void set_signals() noexcept {
-  ::signal(SIGINT, SIG_IGN);
-  ::signal(SIGQUIT, SIG_IGN);
+  sigset_t mask;
+  sigemptyset(&mask);
+  for (const int signal : kTerminalSignals) {
+    ::signal(signal, SIG_IGN);
+    sigaddset(&mask, signal);
+  }
+  ::sigprocmask(SIG_UNBLOCK, &mask, nullptr);
 }
 
 }  // namespace

@@ -14,6 +14,19 @@
 
 namespace weft {
 
+/// What becomes of what a worker (or a program that it starts) prints to stdout and stderr. Whatever it is, the way that
+/// tasks and values take is another.
+enum class Output : std::uint8_t {
+  inherit,  ///< it goes to this program's own stdout and stderr, at no cost: lines of several workers may mix
+  /// It comes here and is written on by whole lines, each to the stream that it was printed to. shutdown() returns once
+  /// all is written; what has come in by the end of the program is written then.
+  lines,
+  /// It is printed nowhere: what a task printed (what its worker did, where that runs several at once) is in its error,
+  /// TaskException::output() or WorkerEnd::last_output, and in Execution::output(). 64 KiB at most, the last. Costs some
+  /// us a task.
+  capture,
+};
+
 /// How workers are started.
 struct WorkerOptions {
   /// The program that workers run. Empty: this program itself, whose functions they then know. Another one must call
@@ -27,6 +40,11 @@ struct WorkerOptions {
   Initializer initializer = {};
   /// From spawn to the end of the initializer; 0: no limit.
   std::chrono::nanoseconds start_timeout = std::chrono::seconds{30};
+  /// With `lines` and `capture` a worker's stdout is written line by line, as on a terminal, and when its task ends. A worker that prints faster
+  /// than this program can write waits, and nobody else does.
+  Output output = Output::inherit;
+  /// Output::lines: stands before each line; "{worker}" becomes the worker's number, "{pid}" its process id.
+  std::string output_prefix = {};
 };
 
 struct PoolOptions {

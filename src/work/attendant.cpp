@@ -30,14 +30,20 @@ thread_local bool on_attendant = false;
 Attendant& Attendant::get() {
   require_unforked();
   // Never destroyed: its thread runs until the process ends.
-  static Attendant& the_attendant = *new Attendant;
+  static Attendant& the_attendant = *new Attendant{"weft-attendant"};
   return the_attendant;
+}
+
+Attendant& Attendant::reader() {
+  require_unforked();
+  static Attendant& the_reader = *new Attendant{"weft-output"};
+  return the_reader;
 }
 
 bool Attendant::is_current() noexcept { return on_attendant; }
 
-Attendant::Attendant()
-    : epoll_{::epoll_create1(EPOLL_CLOEXEC)}, bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+Attendant::Attendant(const char* name)
+    : name_{name}, epoll_{::epoll_create1(EPOLL_CLOEXEC)}, bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
   if (!epoll_ || !bell_)
     throw Exhausted{std::string{"no descriptor for weft's attendant: "} + std::strerror(errno) +
                     "; raise RLIMIT_NOFILE (ulimit -n)"};
@@ -134,7 +140,7 @@ void Attendant::run_posted() {
 
 void Attendant::run() noexcept {
   on_attendant = true;
-  ::pthread_setname_np(::pthread_self(), "weft-attendant");
+  ::pthread_setname_np(::pthread_self(), name_);
   for (;;) {
     run_posted();
     std::array<epoll_event, 64> events;  // NOLINT(cppcoreguidelines-pro-type-member-init)

@@ -32,7 +32,9 @@ class Attendant {
 
   /// Throws Exhausted where there is no thread to be had, Error in a process that was forked off one that uses weft.
   static Attendant& get();
-  /// True on the attendant's own thread.
+  /// A second one, with a thread of its own, which may block on this program's stdout: it reads what workers print.
+  static Attendant& reader();
+  /// True on an attendant's own thread.
   static bool is_current() noexcept;
 
   /// Calls `handler` whenever `fd` is readable (`edge`: once for each change). Returns an id for forget().
@@ -50,12 +52,13 @@ class Attendant {
   Attendant& operator=(const Attendant&) = delete;
 
  private:
-  Attendant();
+  explicit Attendant(const char* name);
   void run() noexcept;
   void ring() noexcept;
   void run_posted();
   int next_timeout_ms();
 
+  const char* const name_;
   base::UniqueFd epoll_;
   base::UniqueFd bell_;
   std::mutex mutex_;

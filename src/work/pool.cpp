@@ -5,6 +5,7 @@
 #include "process/forked.hpp"
 #include "process/module.hpp"
 #include "work/initialized.hpp"
+#include "work/output.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft {
@@ -35,12 +36,18 @@ work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
   if (worker.start_timeout < std::chrono::nanoseconds::zero()) {
     throw ArgumentError{"WorkerOptions::start_timeout is negative: give 0 for no limit"};
   }
+  if (worker.output > Output::capture)
+    throw ArgumentError{"WorkerOptions::output is none of inherit, lines and capture"};
+  if (!worker.output_prefix.empty() && worker.output != Output::lines)
+    throw ArgumentError{"WorkerOptions::output_prefix is for Output::lines alone"};
   work::CoreOptions options;
   options.limit = limit;
   options.start_timeout_ns = static_cast<std::uint64_t>(worker.start_timeout.count());
   if (!worker.binary.empty()) options.executable = worker.binary;
   options.environment = worker.environment;
   options.working_directory = worker.working_directory;
+  options.output = worker.output;
+  options.output_prefix = worker.output_prefix;
   if (worker.initializer.entry() != nullptr) options.initializer = detail::id_of(*worker.initializer.entry());
   return options;
 }
@@ -49,6 +56,12 @@ work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
 work::PoolCore* own(const std::shared_ptr<work::PoolCore>& core) {
   work::require_unforked();
   return core.get();
+}
+
+bool shut_down(const std::shared_ptr<work::PoolCore>& core, std::uint64_t deadline_ns) {
+  const bool done = own(core)->shutdown(deadline_ns);
+  work::WorkerOutput::flush();
+  return done;
 }
 
 /// At the end of a pool or worker. In a forked child the workers are the parent's, and nothing may be touched.
@@ -107,11 +120,11 @@ PoolStatus Pool::status() const {
 }
 
 void Pool::shutdown() {
-  if (core_) static_cast<void>(own(core_)->shutdown(fiber::Reactor::kNever));
+  if (core_) static_cast<void>(shut_down(core_, fiber::Reactor::kNever));
 }
 
 bool Pool::shutdown_for(std::chrono::nanoseconds timeout) {
-  return !core_ || own(core_)->shutdown(detail::deadline_after(timeout));
+  return !core_ || shut_down(core_, detail::deadline_after(timeout));
 }
 
 void Pool::kill() {
@@ -147,7 +160,7 @@ std::int64_t Worker::pid() const {
 bool Worker::is_idle() const { return core_ && own(core_)->status().workers_idle == 1; }
 
 void Worker::shutdown() {
-  if (core_) static_cast<void>(own(core_)->shutdown(fiber::Reactor::kNever));
+  if (core_) static_cast<void>(shut_down(core_, fiber::Reactor::kNever));
 }
 
 void Worker::kill() {

@@ -106,6 +106,13 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
   spawn.working_directory = options_.working_directory;
   spawn.descriptors = {{sockets->theirs.get(), kWorkerControl}};
   spawn.blocked_signals.assign(std::begin(kTerminalSignals), std::end(kTerminalSignals));
+  std::shared_ptr<WorkerOutput> output;
+  if (options_.output != Output::inherit) {
+    auto made = WorkerOutput::make(options_.output, options_.output_prefix);
+    if (!made) return made.fault();
+    output = *std::move(made);
+    output->pass_to(spawn);
+  }
   WEFT_FAILURE_POINT("parent.start.before_spawn");
   auto child = process::spawn(spawn);
   if (!child) return child.fault();
@@ -113,6 +120,11 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
 
   const std::uint64_t id = ++last_peer_id_;  // only ever on the attendant's thread
   auto peer = std::make_unique<Peer>(id, *std::move(child), std::move(sockets->ours), *std::move(lane));
+  if (output) {
+    output->begin(id, peer->child.pid);
+    peer->captures = options_.output == Output::capture;
+    peer->output = std::move(output);
+  }
   wire::Hello hello;
   hello.identity = own_identity();
   hello.worker_id = id;
@@ -124,6 +136,7 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
   hello.black_box_bytes = process::kBlackBoxBytes;
   hello.spin_ns_max = board_->spin_ns_max.load(base::relaxed);
   hello.name = options_.what;
+  hello.output = static_cast<std::uint8_t>(options_.output);
   if (options_.initializer != 0) hello.initializer = wire::Initializer{options_.initializer, 0, 0, {}};
   const std::array<int, 4> descriptors{peer->lane.fd(), board_region_.fd(), attendant_bell_.get(),
                                        waiter_bell_.get()};
@@ -280,6 +293,16 @@ void PoolCore::on_end(std::uint64_t id) {
   bury(*peer, status);
 }
 
+std::string PoolCore::why_not_started(const Peer& peer, const process::ExitStatus& status) {
+  std::string why = peer.start_error;
+  if (why.empty()) {
+    why =
+        "it ended before it was ready: " + process::describe(status) + "; does main() call weft::init first?";
+  }
+  const std::string printed = peer.output ? last_line(peer.output->last()) : std::string{};
+  return printed.empty() ? why : why + "; it printed last: " + printed;
+}
+
 /// A worker is gone: its answers are read, what it had not begun goes elsewhere, what it had begun fails.
 void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   const bool was_starting = peer.state == Peer::State::starting;
@@ -290,13 +313,10 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   peers_.erase(own);
   adapt_spinning();
   WEFT_FAILURE_POINT("parent.bury");
+  if (gone->output) gone->output->end();
   if (was_starting) {
     if (gone->killed || abandoned_) return wake_watchers();
-    return start_failed(gone->start_error.empty()
-                            ? "it ended before it was ready: " + process::describe(status) +
-                                  "; does main() call weft::init first?"
-                            : gone->start_error,
-                        gone->start_exception);
+    return start_failed(why_not_started(*gone, status), gone->start_exception);
   }
   if (gone->violation.empty()) static_cast<void>(drain(*gone));
   // Exact now: a dead process writes no more. Only as true as the worker was honest, so that what a liar had counts as
@@ -318,7 +338,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     note_failed_start("it ended before it had begun a task: " + process::describe(status));
   while (!lost.empty()) {
     Call& call = *lost.pop_front();
-    settle_with(call, end_error(*gone, status, &call));
+    settle_with(call, end_error(*gone, status, call));
   }
   if (!options_.replace && !closed_) {
     closed_ = true;
@@ -331,8 +351,8 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
 }
 
 std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStatus& status,
-                                       const Call* call) const {
-  const bool begun = call != nullptr && call->position < peer.port.peer->begun.load(base::relaxed);
+                                       const Call& call) const {
+  const bool begun = call.position < peer.port.peer->begun.load(base::relaxed);
   if (peer.is_exhausted) {
     return std::make_exception_ptr(
         Exhausted{"what worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
@@ -345,9 +365,14 @@ std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStat
                           ") broke the protocol and was killed: " + peer.violation});
   }
   if (peer.killed) return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});
-  return obituary(peer.id, peer.child.pid, status,
-                  {peer.peer_view.black_box, static_cast<std::size_t>(peer.peer_view.black_box_bytes)},
-                  call == nullptr ? std::string{} : describe_call(*call));
+  return obituary({peer.id,
+                   peer.child.pid,
+                   status,
+                   {peer.peer_view.black_box, static_cast<std::size_t>(peer.peer_view.black_box_bytes)},
+                   describe_call(call),
+                   !peer.output    ? std::string{}
+                   : peer.captures ? peer.output->of_call(call.id)
+                                   : peer.output->last()});
 }
 
 /// It lied: it is killed, and nothing more is read from it.

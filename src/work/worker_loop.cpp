@@ -13,6 +13,7 @@
 #include "ring/take_back.hpp"
 #include "wire/failure.hpp"
 #include "work/running_task.hpp"
+#include "work/throw_trace.hpp"
 
 namespace weft::work {
 
@@ -112,6 +113,8 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
     return;
   }
   if (parts_.port.in.bytes() > base::kLineBytes) parts_.port.out.warm();
+  if (parts_.output.active()) [[unlikely]]
+    parts_.output.begin(wire::call_id(header));
   process::set_activity(*parts_.black_box, header.function, header.slot, header.flags);
   std::vector<Buffer> attachments;
   if (header.attachments != 0) [[unlikely]] {
@@ -129,14 +132,17 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
   ++running_;
   WEFT_FAILURE_POINT("worker.task.before_run");
   std::exception_ptr failed;
+  std::vector<std::uint64_t> thrown;
   try {
     task.run();
+  } catch (const ThrowProbe&) {  // notes where it was thrown, and leaves it to the next
   } catch (...) {
     fiber::pass_forced_unwind();
     failed = std::current_exception();
+    thrown = thrown_at(failed);
   }
   task.decoded();  // where the arguments could not be decoded
-  if (failed) task.send_failure(failed);
+  if (failed) task.send_failure(failed, std::move(thrown));
   attachments.clear();
   --running_;
   after_reply();

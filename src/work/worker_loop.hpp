@@ -13,6 +13,7 @@
 #include "link/exchange.hpp"
 #include "link/frame_port.hpp"
 #include "process/black_box.hpp"
+#include "work/output.hpp"
 #include "work/stop_watch.hpp"
 
 namespace weft::work {
@@ -33,6 +34,7 @@ class WorkerLoop final : public fiber::Source {
     process::BlackBox* black_box = nullptr;
     std::uint64_t worker_id = 0;
     const link::StopLog* stop_log = nullptr;
+    TaskOutput output;
   };
   explicit WorkerLoop(Parts parts);
 

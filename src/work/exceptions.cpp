@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <future>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <regex>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include <weft/error.hpp>
 #include <weft/exception.hpp>
 
+#include "process/allowance.hpp"
 #include "work/standard_exceptions.hpp"
 #include "work/throw_trace.hpp"
 #include "work/trace.hpp"
@@ -92,6 +94,17 @@ void note_details(FailureReport& report, const std::exception& exception) {
     report.code = failed->code();
 }
 
+/// The limit that an exception may be owed to, and how to raise it: its own text says nothing of that.
+std::string limit_behind(const std::exception& exception) {
+  if (typeid(exception) == typeid(std::bad_alloc)) {
+    const std::string limit = process::memory_limit();
+    return limit.empty() ? limit : "; " + limit + ": raise WorkerLimits::memory_bytes or `ulimit -d`";
+  }
+  const auto* const failed = dynamic_cast<const std::system_error*>(&exception);
+  if (failed == nullptr || failed->code() != std::errc::too_many_files_open) return {};
+  return "; " + process::open_files_limit() + ": raise WorkerLimits::open_files or `ulimit -n`";
+}
+
 /// In a handler: appends what is handled to the chain, and gives what is nested in it.
 std::exception_ptr append_current(FailureReport& report) {
   const bool outermost = report.chain.empty();
@@ -111,7 +124,7 @@ std::exception_ptr append_current(FailureReport& report) {
     const auto* const nested = dynamic_cast<const std::nested_exception*>(&exception);
     return nested == nullptr ? nullptr : nested->nested_ptr();
   } catch (const std::exception& exception) {
-    append(exception.what());
+    append(exception.what() + limit_behind(exception));
     if (outermost) note_details(report, exception);
     const auto* const nested = dynamic_cast<const std::nested_exception*>(&exception);
     return nested == nullptr ? nullptr : nested->nested_ptr();

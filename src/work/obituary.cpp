@@ -60,6 +60,12 @@ std::exception_ptr obituary(Deceased worker) {
   if (record.exception) {
     end.reason = record.exception->type.empty() ? "std::terminate was called"
                                                 : record.exception->type + ": " + record.exception->message;
+    // Where nothing at all was left, the name could not be made readable.
+    const std::string& type = record.exception->type;
+    if ((type == "std::bad_alloc" || type == "St9bad_alloc") && worker.allowance.memory_bytes != 0) {
+      end.reason += "; its memory was limited to " + process::describe_bytes(worker.allowance.memory_bytes) +
+                    " (RLIMIT_DATA, WorkerLimits::memory_bytes)";
+    }
     message += "; " + end.reason;
   }
   if (!printed.empty()) message += "; it printed last: " + printed;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "process/allowance.hpp"
 #include "process/spawn.hpp"
 #include "work/call.hpp"
 
@@ -19,6 +20,7 @@ struct Deceased {
   std::span<const std::byte> black_box;  ///< is input, and copied
   std::string task;
   std::string last_output;
+  const process::Allowance& allowance;
 };
 
 /// The error that tells how it ended: WorkerCrashed or WorkerExited.

@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <weft/pool.hpp>
 #include <weft/worker.hpp>
 
@@ -31,6 +33,28 @@ namespace {
 
 [[noreturn]] void throw_moved_from() { throw Closed{"this pool or worker was moved from"}; }
 
+process::Allowance allowance(const WorkerLimits& limits) {
+  constexpr std::uint64_t kMemoryMin = 16U << 20;
+  constexpr std::size_t kOpenFilesMin = 32;
+  if (limits.memory_bytes != 0 && limits.memory_bytes < kMemoryMin)
+    throw ArgumentError{"WorkerLimits::memory_bytes is less than 16 MiB: no worker starts with that"};
+  if (limits.cpu_time < std::chrono::seconds::zero())
+    throw ArgumentError{"WorkerLimits::cpu_time is negative: give 0 for no limit"};
+  if (limits.open_files != 0 && limits.open_files < kOpenFilesMin)
+    throw ArgumentError{"WorkerLimits::open_files is less than 32: weft itself needs about 12"};
+  if (limits.nice && (*limits.nice < -20 || *limits.nice > 19))
+    throw ArgumentError{"WorkerLimits::nice is " + std::to_string(*limits.nice) + ": it goes from -20 to 19"};
+  const long cpus = ::sysconf(_SC_NPROCESSORS_CONF);
+  for (const unsigned cpu : limits.cpus) {
+    if (cpu >= static_cast<unsigned long>(cpus)) {
+      throw ArgumentError{"WorkerLimits::cpus names CPU " + std::to_string(cpu) + ", and this machine has " +
+                          std::to_string(cpus) + ", counted from 0"};
+    }
+  }
+  return {limits.memory_bytes, static_cast<std::uint64_t>(limits.cpu_time.count()), limits.open_files,
+          limits.nice, limits.cpus};
+}
+
 work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
   work::require_initialized();
   if (worker.start_timeout < std::chrono::nanoseconds::zero()) {
@@ -46,6 +70,7 @@ work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
   if (!worker.binary.empty()) options.executable = worker.binary;
   options.environment = worker.environment;
   options.working_directory = worker.working_directory;
+  options.allowance = allowance(worker.limits);
   options.output = worker.output;
   options.output_prefix = worker.output_prefix;
   if (worker.initializer.entry() != nullptr) options.initializer = detail::id_of(*worker.initializer.entry());

@@ -19,6 +19,7 @@
 #include "fiber/reactor.hpp"
 #include "link/board.hpp"
 #include "memory/region.hpp"
+#include "process/allowance.hpp"
 #include "work/attendant.hpp"
 #include "work/call.hpp"
 #include "work/peer.hpp"
@@ -32,6 +33,7 @@ struct CoreOptions {
   std::optional<std::vector<std::string>> environment;
   std::string working_directory;
   std::uint64_t initializer = 0;  ///< code id of its entry, 0 for none
+  process::Allowance allowance;
   Output output = Output::inherit;
   std::string output_prefix;
   bool replace = true;        ///< start another worker for one that ended
@@ -149,7 +151,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::UniqueFd> descriptors);
   void on_start_timeout(std::uint64_t id);
   void on_end(std::uint64_t id);
-  static std::string why_not_started(const Peer& peer, const process::ExitStatus& status);
+  std::string why_not_started(const Peer& peer, const process::ExitStatus& status) const;
   void bury(Peer& peer, const process::ExitStatus& status);
   std::exception_ptr end_error(const Peer& peer, const process::ExitStatus& status, const Call& call) const;
   void condemn(Peer& peer, const std::string& violation);

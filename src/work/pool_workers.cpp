@@ -27,6 +27,12 @@ namespace {
 /// A parent has no crash to record; its lane has the stop log there.
 constexpr std::size_t kParentBlackBoxBytes = sizeof(link::StopLog);
 
+/// Of no use from the start.
+void discard(const process::Child& child) {
+  process::kill(child, SIGKILL);
+  static_cast<void>(process::reap_within(child, -1));
+}
+
 }  // namespace
 
 /// As many starts as there are queued tasks that no start under way is for, up to the limit.
@@ -117,14 +123,13 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
   auto child = process::spawn(spawn);
   if (!child) return child.fault();
   WEFT_FAILURE_POINT("parent.start.after_spawn");
+  if (auto allowed = process::allow(child->pid, options_.allowance); !allowed) {
+    discard(*child);
+    return allowed.fault();
+  }
 
   const std::uint64_t id = ++last_peer_id_;  // only ever on the attendant's thread
   auto peer = std::make_unique<Peer>(id, *std::move(child), std::move(sockets->ours), *std::move(lane));
-  if (output) {
-    output->begin(id, peer->child.pid);
-    peer->captures = options_.output == Output::capture;
-    peer->output = std::move(output);
-  }
   wire::Hello hello;
   hello.identity = own_identity();
   hello.worker_id = id;
@@ -143,11 +148,15 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
   // A program that ends at once closes its socket: then its end tells more than the failed write.
   auto sent = peer->exchange.write_control(hello, descriptors);
   if (!sent && !process::peer_gone(sent.fault())) {
-    process::kill(peer->child, SIGKILL);
-    static_cast<void>(process::reap_within(peer->child, -1));
+    discard(peer->child);
     return sent.fault();
   }
   WEFT_FAILURE_POINT("parent.start.after_hello");
+  if (output) {
+    output->begin(id, peer->child.pid);
+    peer->captures = options_.output == Output::capture;
+    peer->output = std::move(output);
+  }
   // The parent's lane is kept beside the view: Ready brings the other half.
   peer->peer_view = view;
   peer->stop_log = reinterpret_cast<link::StopLog*>(view.black_box);
@@ -293,11 +302,15 @@ void PoolCore::on_end(std::uint64_t id) {
   bury(*peer, status);
 }
 
-std::string PoolCore::why_not_started(const Peer& peer, const process::ExitStatus& status) {
+std::string PoolCore::why_not_started(const Peer& peer, const process::ExitStatus& status) const {
   std::string why = peer.start_error;
   if (why.empty()) {
     why =
         "it ended before it was ready: " + process::describe(status) + "; does main() call weft::init first?";
+  }
+  if (peer.start_error.empty() && options_.allowance.memory_bytes != 0) {
+    why += "; its memory was limited to " + process::describe_bytes(options_.allowance.memory_bytes) +
+           " (WorkerLimits::memory_bytes)";
   }
   const std::string printed = peer.output ? last_line(peer.output->last()) : std::string{};
   return printed.empty() ? why : why + "; it printed last: " + printed;
@@ -365,6 +378,12 @@ std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStat
                           ") broke the protocol and was killed: " + peer.violation});
   }
   if (peer.killed) return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});
+  if (const std::string limit = process::limit_hit(options_.allowance, status); !limit.empty()) {
+    return std::make_exception_ptr(
+        WorkerKilled{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
+                         ") was killed while it ran " + describe_call(call) + ": " + limit,
+                     begun});
+  }
   return obituary({peer.id,
                    peer.child.pid,
                    status,
@@ -372,7 +391,8 @@ std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStat
                    describe_call(call),
                    !peer.output    ? std::string{}
                    : peer.captures ? peer.output->of_call(call.id)
-                                   : peer.output->last()});
+                                   : peer.output->last(),
+                   options_.allowance});
 }
 
 /// It lied: it is killed, and nothing more is read from it.

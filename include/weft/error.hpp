@@ -39,6 +39,11 @@ class NotInitialized : public Error {
   NotInitialized();
 };
 
+namespace detail {
+/// A text that is made when first asked for: symbolising takes a while.
+struct Trace;
+}  // namespace detail
+
 /// One exception of a task, and those nested in it (std::throw_with_nested), outermost first.
 struct ExceptionInfo {
   std::string type;     ///< demangled, e.g. "std::out_of_range"
@@ -50,23 +55,29 @@ struct ExceptionInfo {
 /// `catch (const std::out_of_range&)`.
 class TaskException {
  public:
-  TaskException(std::vector<ExceptionInfo> chain, std::string trace)
-      : chain_{std::move(chain)}, trace_{std::move(trace)} {}
+  struct Facts {
+    std::vector<ExceptionInfo> chain;      ///< at least one
+    std::shared_ptr<detail::Trace> trace;  ///< may be null
+    std::string output;
+  };
+  explicit TaskException(Facts facts) : facts_{std::make_shared<const Facts>(std::move(facts))} {}
   virtual ~TaskException() = default;
-  [[nodiscard]] const std::string& type() const noexcept { return chain_.front().type; }
-  [[nodiscard]] const std::string& message() const noexcept { return chain_.front().message; }
+  [[nodiscard]] const std::string& type() const noexcept { return chain().front().type; }
+  [[nodiscard]] const std::string& message() const noexcept { return chain().front().message; }
   /// The exception itself and those nested in it, at least one.
-  [[nodiscard]] const std::vector<ExceptionInfo>& chain() const noexcept { return chain_; }
-  /// Where it was thrown, symbolised, one frame a line; empty where that is not known.
-  [[nodiscard]] const std::string& trace() const noexcept { return trace_; }
+  [[nodiscard]] const std::vector<ExceptionInfo>& chain() const noexcept { return facts_->chain; }
+  /// The stack where it was thrown (where it was rethrown last, if the task caught it in between), innermost first, one
+  /// frame a line; empty where that is not known. The first call may take some 10 ms.
+  [[nodiscard]] std::string trace() const;
+  /// The end of what the task printed, 64 KiB at most; empty without Output::capture.
+  [[nodiscard]] const std::string& output() const noexcept { return facts_->output; }
 
  protected:
   TaskException(const TaskException&) = default;
   TaskException& operator=(const TaskException&) = default;
 
  private:
-  std::vector<ExceptionInfo> chain_;
-  std::string trace_;
+  std::shared_ptr<const Facts> facts_;  ///< of all copies together, so that none throws
 };
 
 /// A task threw an exception whose type is not known here. Known ones (the standard's, and those registered) come as
@@ -84,7 +95,7 @@ struct WorkerEnd {
   int exit_code = 0;          ///< where it exited
   std::uint64_t address = 0;  ///< faulting address, of the signals that have one
   std::string reason;         ///< e.g. the exception that escaped, by type and text
-  std::string last_output;    ///< the end of what it wrote to stderr, where captured
+  std::string last_output;    ///< the end of what it printed, 64 KiB at most; empty with Output::inherit
   std::chrono::microseconds cpu_time{0};
   std::uint64_t memory_peak_bytes = 0;
 };
@@ -92,8 +103,7 @@ struct WorkerEnd {
 /// The worker died under the task: signal or exit code by name, faulting address, symbolised backtrace.
 class WorkerCrashed : public Error {
  public:
-  /// `trace` makes the backtrace when first asked for: symbolising takes a while.
-  struct Trace;
+  using Trace = detail::Trace;
   WorkerCrashed(const std::string& message, WorkerEnd end, std::shared_ptr<Trace> trace);
   [[nodiscard]] const WorkerEnd& end() const noexcept { return end_; }
   /// The crashed thread's stack, innermost first, one frame a line. The first call may take some 10 ms.

@@ -21,8 +21,7 @@ namespace detail {
 
 /// What came from a worker of one exception. `value` is what the type's codec wrote there, if it has one.
 struct RemoteParts {
-  std::vector<ExceptionInfo> chain;
-  std::string trace;
+  TaskException::Facts facts;
   std::span<const std::byte> value;
 };
 
@@ -30,15 +29,13 @@ struct RemoteParts {
 template <class E>
 class Remote : public E, public TaskException {
  public:
-  Remote(E thrown, std::vector<ExceptionInfo> chain, std::string trace)
-      : E(std::move(thrown)), TaskException{std::move(chain), std::move(trace)} {}
+  Remote(E thrown, TaskException::Facts facts) : E(std::move(thrown)), TaskException{std::move(facts)} {}
 };
 
 template <std::derived_from<std::exception> E>
 class Remote<E> : public E, public TaskException {
  public:
-  Remote(E thrown, std::vector<ExceptionInfo> chain, std::string trace)
-      : E(std::move(thrown)), TaskException{std::move(chain), std::move(trace)} {}
+  Remote(E thrown, TaskException::Facts facts) : E(std::move(thrown)), TaskException{std::move(facts)} {}
   [[nodiscard]] const char* what() const noexcept override { return TaskException::message().c_str(); }
 };
 
@@ -65,11 +62,11 @@ void write_exception(const std::exception_ptr& exception, Encoder& encoder) {
 template <class E>
 [[noreturn]] void raise_from_text(RemoteParts parts) {
   if constexpr (std::constructible_from<E, const std::string&>) {
-    E exception(static_cast<const std::string&>(parts.chain.front().message));
-    throw Remote<E>{std::move(exception), std::move(parts.chain), std::move(parts.trace)};
+    E exception(static_cast<const std::string&>(parts.facts.chain.front().message));
+    throw Remote<E>{std::move(exception), std::move(parts.facts)};
   } else {
-    E exception(parts.chain.front().message.c_str());
-    throw Remote<E>{std::move(exception), std::move(parts.chain), std::move(parts.trace)};
+    E exception(parts.facts.chain.front().message.c_str());
+    throw Remote<E>{std::move(exception), std::move(parts.facts)};
   }
 }
 
@@ -77,7 +74,7 @@ template <class E>
 [[noreturn]] void raise_from_value(RemoteParts parts) {
   Document document{parts.value, {}};
   E exception = decode_value<E>(document.root());
-  throw Remote<E>{std::move(exception), std::move(parts.chain), std::move(parts.trace)};
+  throw Remote<E>{std::move(exception), std::move(parts.facts)};
 }
 
 }  // namespace detail

@@ -55,6 +55,10 @@ class [[nodiscard]] Execution {
   /// True if get() would not wait. Looks at the workers' answers; never suspends.
   [[nodiscard]] bool ready() const { return handle_.ready(); }
 
+  /// With Output::capture: the end of what the task has printed, 64 KiB at most. Empty before there is a value or a
+  /// failure.
+  [[nodiscard]] std::string output() const { return handle_.output(); }
+
   /// Takes the task back if it has not begun: true, and get() throws Cancelled with `reason`. False if it is done, or
   /// has begun, or the worker is just reading it (then it may still come back unread, as Cancelled). One that has begun is asked to stop (TaskScope::stop_token()): if it throws Cancelled, so does get(), with
   /// `reason`; if it does not heed it, its value comes as if nothing had been asked.

@@ -14,6 +14,37 @@
 
 namespace weft {
 
+/// What becomes of what a worker (or a program that it starts) prints to stdout and stderr. Whatever it is, the way that
+/// tasks and values take is another.
+enum class Output : std::uint8_t {
+  inherit,  ///< it goes to this program's own stdout and stderr, at no cost: lines of several workers may mix
+  /// It comes here and is written on by whole lines, each to the stream that it was printed to. shutdown() returns once
+  /// all is written; what has come in by the end of the program is written then.
+  lines,
+  /// It is printed nowhere: what a task printed (what its worker did, where that runs several at once) is in its error,
+  /// TaskException::output() or WorkerEnd::last_output, and in Execution::output(). 64 KiB at most, the last. Costs some
+  /// us a task.
+  capture,
+};
+
+/// What each worker may use at the most. Whoever goes over one of these is told its name; it costs nobody else anything.
+/// They hold from before weft::init in the worker on, for what it starts too, each process on its own.
+struct WorkerLimits {
+  /// Memory of its own that can be written: heap, static data, threads' stacks (RLIMIT_DATA). 0: no limit; else at least 16
+  /// MiB. Weft's shared memory, and so every weft::Buffer, is not counted. A task that needs more gets std::bad_alloc.
+  std::uint64_t memory_bytes = 0;
+  /// Processor time in all, its start included (RLIMIT_CPU). 0: no limit; else at least 1 s. A worker that has used it is
+  /// killed and replaced; what it ran fails with WorkerKilled.
+  std::chrono::seconds cpu_time{0};
+  /// Descriptors (RLIMIT_NOFILE). 0: this process's own limit; else at least 32, of which weft uses about 12, and one more
+  /// for every 64 MiB of buffers that it shares.
+  std::size_t open_files = 0;
+  /// -20 (first to run) to 19 (last); this process's own if not given.
+  std::optional<int> nice = std::nullopt;
+  /// The CPUs that it may run on, counted from 0; empty: those of this process.
+  std::vector<unsigned> cpus = {};
+};
+
 /// How workers are started.
 struct WorkerOptions {
   /// The program that workers run. Empty: this program itself, whose functions they then know. Another one must call
@@ -27,6 +58,12 @@ struct WorkerOptions {
   Initializer initializer = {};
   /// From spawn to the end of the initializer; 0: no limit.
   std::chrono::nanoseconds start_timeout = std::chrono::seconds{30};
+  WorkerLimits limits = {};
+  /// With `lines` and `capture` a worker's stdout is written line by line, as on a terminal, and when its task ends. A worker that prints faster
+  /// than this program can write waits, and nobody else does.
+  Output output = Output::inherit;
+  /// Output::lines: stands before each line; "{worker}" becomes the worker's number, "{pid}" its process id.
+  std::string output_prefix = {};
 };
 
 struct PoolOptions {

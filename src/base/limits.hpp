@@ -51,6 +51,13 @@ inline constexpr std::uint64_t kStuckNs = 1'000'000;
 /// Stack of a fiber that runs tasks.
 inline constexpr std::size_t kTaskStackBytes = 1024 * 1024;
 
+// Output.
+
+/// So much of what a worker printed last is kept for its errors: a pipe full.
+inline constexpr std::size_t kOutputKeptBytes = 64U << 10;
+/// A line of more bytes is written on in pieces: nobody prints lines of that length for people to read.
+inline constexpr std::size_t kOutputLineBytesMax = 64U << 10;
+
 // Shared memory.
 
 /// The largest region; beyond what any machine holds, and far from where adding offsets could overflow.

@@ -38,8 +38,9 @@ base::Fault out_of_descriptors(const std::string& what, int error) {
   if (error == ENFILE) {
     message += "; the whole machine is at fs.file-max: raise it with `sysctl fs.file-max`";
   } else {
-    message += "; RLIMIT_NOFILE is " + soft_limit(RLIMIT_NOFILE) +
-               " descriptors: raise it with `ulimit -n` or LimitNOFILE=";
+    message +=
+        "; RLIMIT_NOFILE is " + soft_limit(RLIMIT_NOFILE) +
+        " descriptors: raise it with `ulimit -n`, LimitNOFILE= or, of a worker, WorkerLimits::open_files";
   }
   return base::Fault::exhausted(std::move(message), error);
 }

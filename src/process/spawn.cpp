@@ -53,12 +53,13 @@ class Plan {
   void close_one(int fd) noexcept { note(::posix_spawn_file_actions_addclose(&actions_, fd)); }
   void close_from(int fd) noexcept { note(::posix_spawn_file_actions_addclosefrom_np(&actions_, fd)); }
 
-  void reset_signals() noexcept {
-    sigset_t none;
+  void reset_signals(const std::vector<int>& blocked) noexcept {
+    sigset_t mask;
     sigset_t all;
-    sigemptyset(&none);
+    sigemptyset(&mask);
+    for (const int signal : blocked) sigaddset(&mask, signal);
     sigfillset(&all);
-    note(::posix_spawnattr_setsigmask(&attributes_, &none));
+    note(::posix_spawnattr_setsigmask(&attributes_, &mask));
     note(::posix_spawnattr_setsigdefault(&attributes_, &all));
     note(::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
   }
@@ -183,7 +184,7 @@ Result<Child> watch(const std::string& executable, pid_t pid) {
 
 Result<Child> spawn(const SpawnOptions& options) {
   Plan plan;
-  plan.reset_signals();
+  plan.reset_signals(options.blocked_signals);
   if (!options.working_directory.empty()) plan.change_directory(options.working_directory.c_str());
   std::vector<UniqueFd> raised;
   if (auto planned = plan_descriptors(options, plan, raised); !planned) return planned.fault();

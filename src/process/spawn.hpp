@@ -27,6 +27,9 @@ struct SpawnOptions {
   /// {number here, number in the child}. 0, 1 and 2 are inherited unless named as a target; no other
   /// descriptor reaches the child, whether or not the host program opened it with O_CLOEXEC.
   std::vector<std::pair<int, int>> descriptors;
+  /// Signals that the child begins with blocked, through its exec: they wait until it has said what it makes of
+  /// them. All others are unblocked.
+  std::vector<int> blocked_signals;
 };
 
 /// A process that this one started and has not reaped.
@@ -49,7 +52,7 @@ struct ExitStatus {
 };
 
 /// Starts a process with posix_spawn: no copy of the address space, safe in a threaded program. The child has
-/// an empty signal mask and every signal at its default. Blocks until the child has done its exec (about 1
+/// no signal blocked but `blocked_signals`, and every signal at its default. Blocks until the child has done its exec (about 1
 /// ms). Faults: exhausted (processes, memory, descriptors), system with the path and the reason for all else.
 base::Result<Child> spawn(const SpawnOptions& options);
 

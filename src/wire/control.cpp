@@ -57,7 +57,8 @@ flatbuffers::Offset<schemas::Hello> build(Builder& builder, const Hello& hello) 
   const auto name = builder.CreateString(hello.name);
   return schemas::CreateHello(builder, identity(builder, hello.identity), hello.worker_id, hello.parent_pid,
                               hello.nesting_depth, hello.parent_lane_bytes, hello.worker_lane_bytes,
-                              hello.ring_lines, hello.black_box_bytes, hello.spin_ns_max, initializer, name);
+                              hello.ring_lines, hello.black_box_bytes, hello.spin_ns_max, initializer, name,
+                              hello.output);
 }
 
 flatbuffers::Offset<schemas::Ready> build(Builder& builder, const Ready& ready) {
@@ -112,6 +113,7 @@ bool read(const schemas::Hello& from, Hello& to) {
                       to_vector<std::byte>(first->payload())};
   }
   to.name = to_string(from.name());
+  to.output = from.output();
   return read(from.identity(), to.identity);
 }
 

@@ -53,7 +53,8 @@ struct Hello {
   std::uint32_t black_box_bytes = 0;
   std::uint64_t spin_ns_max = 0;
   std::optional<Initializer> initializer;
-  std::string name;  ///< for people
+  std::string name;         ///< for people
+  std::uint8_t output = 0;  ///< weft::Output
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 

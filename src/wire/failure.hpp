@@ -27,7 +27,7 @@ struct FailureReport {
   bool had_begun = false;                       ///< the task may have had effects
   std::string message;                          ///< what happened, for all kinds but `exception`
   std::vector<ExceptionInfo> chain;             ///< not empty if `kind` is `exception`
-  std::vector<std::uint64_t> program_counters;  ///< where it was thrown, the innermost first, in the worker
+  std::vector<std::uint64_t> program_counters;  ///< code ids where it was thrown, the innermost first
   std::string trace;               ///< the same in words, of an exception out of the worker's own worker
   std::int32_t code = 0;           ///< of a std::error_code and its kin
   std::string category;            ///< the name of its category

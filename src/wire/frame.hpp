@@ -82,4 +82,9 @@ inline FrameHeader get(const std::byte* frame) noexcept {
   return header;
 }
 
+/// The call that a task's frame belongs to: the parent's own number for it.
+inline std::uint64_t call_id(const FrameHeader& header) noexcept {
+  return std::uint64_t{header.generation} << 32 | header.slot;
+}
+
 }  // namespace weft::wire

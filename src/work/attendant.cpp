@@ -30,14 +30,20 @@ thread_local bool on_attendant = false;
 Attendant& Attendant::get() {
   require_unforked();
   // Never destroyed: its thread runs until the process ends.
-  static Attendant& the_attendant = *new Attendant;
+  static Attendant& the_attendant = *new Attendant{"weft-attendant"};
   return the_attendant;
+}
+
+Attendant& Attendant::reader() {
+  require_unforked();
+  static Attendant& the_reader = *new Attendant{"weft-output"};
+  return the_reader;
 }
 
 bool Attendant::is_current() noexcept { return on_attendant; }
 
-Attendant::Attendant()
-    : epoll_{::epoll_create1(EPOLL_CLOEXEC)}, bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
+Attendant::Attendant(const char* name)
+    : name_{name}, epoll_{::epoll_create1(EPOLL_CLOEXEC)}, bell_{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)} {
   if (!epoll_ || !bell_)
     throw Exhausted{std::string{"no descriptor for weft's attendant: "} + std::strerror(errno) +
                     "; raise RLIMIT_NOFILE (ulimit -n)"};
@@ -80,14 +86,25 @@ void Attendant::post(Handler handler) {
   ring();
 }
 
-void Attendant::at(std::uint64_t deadline_ns, Handler handler) {
+Attendant::Timer Attendant::at(std::uint64_t deadline_ns, Handler handler) {
+  Timer timer{deadline_ns, 0};
   bool first = false;
   {
     const std::lock_guard guard{mutex_};
-    const auto added = timers_.emplace(deadline_ns, std::move(handler));
-    first = added == timers_.begin();
+    timer.id = ++last_id_;
+    timers_.emplace(timer, std::move(handler));
+    first = timers_.begin()->first == timer;
   }
   if (first && !on_attendant) ring();
+  return timer;
+}
+
+void Attendant::cancel(Timer& timer) {
+  // Before the lock, so that it is destroyed after it: what a handler holds may call back.
+  decltype(timers_)::node_type gone;
+  const std::lock_guard guard{mutex_};
+  gone = timers_.extract(timer);
+  timer = {};
 }
 
 void Attendant::ring() noexcept {
@@ -101,7 +118,7 @@ int Attendant::next_timeout_ms() {
   if (!posted_.empty()) return 0;
   if (timers_.empty()) return -1;
   const std::uint64_t now = base::now_ns();
-  const std::uint64_t due = timers_.begin()->first;
+  const std::uint64_t due = timers_.begin()->first.deadline_ns;
   if (due <= now) return 0;
   const std::uint64_t ms = (due - now) / 1'000'000 + 1;
   return ms > INT_MAX ? INT_MAX : static_cast<int>(ms);
@@ -113,7 +130,7 @@ void Attendant::run_posted() {
     const std::lock_guard guard{mutex_};
     due.swap(posted_);
     const std::uint64_t now = base::now_ns();
-    while (!timers_.empty() && timers_.begin()->first <= now) {
+    while (!timers_.empty() && timers_.begin()->first.deadline_ns <= now) {
       due.push_back(std::move(timers_.begin()->second));
       timers_.erase(timers_.begin());
     }
@@ -123,7 +140,7 @@ void Attendant::run_posted() {
 
 void Attendant::run() noexcept {
   on_attendant = true;
-  ::pthread_setname_np(::pthread_self(), "weft-attendant");
+  ::pthread_setname_np(::pthread_self(), name_);
   for (;;) {
     run_posted();
     std::array<epoll_event, 64> events;  // NOLINT(cppcoreguidelines-pro-type-member-init)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -22,10 +23,18 @@ namespace weft::work {
 class Attendant {
  public:
   using Handler = std::function<void()>;
+  /// Names a timer, for cancel(); the default one names none.
+  struct Timer {
+    std::uint64_t deadline_ns = 0;
+    std::uint64_t id = 0;
+    friend auto operator<=>(const Timer&, const Timer&) = default;
+  };
 
   /// Throws Exhausted where there is no thread to be had, Error in a process that was forked off one that uses weft.
   static Attendant& get();
-  /// True on the attendant's own thread.
+  /// A second one, with a thread of its own, which may block on this program's stdout: it reads what workers print.
+  static Attendant& reader();
+  /// True on an attendant's own thread.
   static bool is_current() noexcept;
 
   /// Calls `handler` whenever `fd` is readable (`edge`: once for each change). Returns an id for forget().
@@ -35,25 +44,28 @@ class Attendant {
   /// Calls `handler` soon, in order.
   void post(Handler handler);
   /// Calls `handler` once, at or after `deadline_ns` of CLOCK_MONOTONIC.
-  void at(std::uint64_t deadline_ns, Handler handler);
+  Timer at(std::uint64_t deadline_ns, Handler handler);
+  /// The handler is not called, unless it has been or is about to be; of no timer nothing happens. `timer` is none then.
+  void cancel(Timer& timer);
 
   Attendant(const Attendant&) = delete;
   Attendant& operator=(const Attendant&) = delete;
 
  private:
-  Attendant();
+  explicit Attendant(const char* name);
   void run() noexcept;
   void ring() noexcept;
   void run_posted();
   int next_timeout_ms();
 
+  const char* const name_;
   base::UniqueFd epoll_;
   base::UniqueFd bell_;
   std::mutex mutex_;
   std::uint64_t last_id_ = 0;
   std::unordered_map<std::uint64_t, std::shared_ptr<Handler>> handlers_;
   std::vector<Handler> posted_;
-  std::multimap<std::uint64_t, Handler> timers_;
+  std::map<Timer, Handler> timers_;
 };
 
 }  // namespace weft::work

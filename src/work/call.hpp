@@ -43,6 +43,7 @@ struct CallExtra {
   std::vector<Buffer> attachments;
   std::exception_ptr exception;
   std::string reason;  ///< of cancel()
+  std::string output;  ///< what the task printed, with Output::capture
   std::function<void()>
       continuation;  ///< runs once, on the thread that settles the call, outside the pool's lock
 };

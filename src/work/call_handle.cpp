@@ -35,6 +35,8 @@ Payload payload_of(const work::Call& call) {
   return payload;
 }
 
+std::string output_of(const work::Call& call) { return call.has_extra ? call.extra->output : std::string{}; }
+
 [[noreturn]] void throw_failure(const work::Call& call) {
   const Payload payload = payload_of(call);
   if (payload.bytes.size() > wire::kFailureBytesMax) {
@@ -52,7 +54,7 @@ Payload payload_of(const work::Call& call) {
   if (report->kind == wire::FailureReport::Kind::unknown_task) {
     report->message = "task " + work::describe_call(call) + " is unknown: " + report->message;
   }
-  work::rethrow(*report, report->trace);
+  work::rethrow(*report, output_of(call));
 }
 
 }  // namespace
@@ -92,6 +94,8 @@ Payload CallHandle::value() const {
   }
   return payload;
 }
+
+std::string CallHandle::output() const { return call_->settled() ? output_of(*call_) : std::string{}; }
 
 bool CallHandle::cancel(const std::string& reason) {
   work::require_unforked();

@@ -1,7 +1,7 @@
 #include <utility>
 #include <weft/error.hpp>
 
-#include "work/crash_trace.hpp"
+#include "work/trace.hpp"
 
 namespace weft {
 
@@ -21,6 +21,8 @@ NotInitialized::NotInitialized()
 TaskFailed::TaskFailed(TaskException thrown)
     : Error{"the task threw " + thrown.type() + ": " + thrown.message(), verdict_if(true, true)},
       TaskException{thrown} {}
+
+std::string TaskException::trace() const { return facts_->trace ? facts_->trace->text() : std::string{}; }
 
 WorkerCrashed::WorkerCrashed(const std::string& message, WorkerEnd end, std::shared_ptr<Trace> trace)
     : Error{message, verdict_if(true, false)}, end_{std::move(end)}, trace_{std::move(trace)} {}

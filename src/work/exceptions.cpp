@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <future>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <regex>
 #include <string_view>
@@ -14,7 +15,10 @@
 #include <weft/error.hpp>
 #include <weft/exception.hpp>
 
+#include "process/allowance.hpp"
 #include "work/standard_exceptions.hpp"
+#include "work/throw_trace.hpp"
+#include "work/trace.hpp"
 
 namespace weft {
 
@@ -90,6 +94,17 @@ void note_details(FailureReport& report, const std::exception& exception) {
     report.code = failed->code();
 }
 
+/// The limit that an exception may be owed to, and how to raise it: its own text says nothing of that.
+std::string limit_behind(const std::exception& exception) {
+  if (typeid(exception) == typeid(std::bad_alloc)) {
+    const std::string limit = process::memory_limit();
+    return limit.empty() ? limit : "; " + limit + ": raise WorkerLimits::memory_bytes or `ulimit -d`";
+  }
+  const auto* const failed = dynamic_cast<const std::system_error*>(&exception);
+  if (failed == nullptr || failed->code() != std::errc::too_many_files_open) return {};
+  return "; " + process::open_files_limit() + ": raise WorkerLimits::open_files or `ulimit -n`";
+}
+
 /// In a handler: appends what is handled to the chain, and gives what is nested in it.
 std::exception_ptr append_current(FailureReport& report) {
   const bool outermost = report.chain.empty();
@@ -109,7 +124,7 @@ std::exception_ptr append_current(FailureReport& report) {
     const auto* const nested = dynamic_cast<const std::nested_exception*>(&exception);
     return nested == nullptr ? nullptr : nested->nested_ptr();
   } catch (const std::exception& exception) {
-    append(exception.what());
+    append(exception.what() + limit_behind(exception));
     if (outermost) note_details(report, exception);
     const auto* const nested = dynamic_cast<const std::nested_exception*>(&exception);
     return nested == nullptr ? nullptr : nested->nested_ptr();
@@ -143,12 +158,12 @@ void note_value(FailureReport& report, const std::exception_ptr& exception) {
   }
 }
 
-void raise_if_registered(const FailureReport& report, const std::string& trace) {
+void raise_if_registered(const FailureReport& report, const TaskException::Facts& facts) {
   const std::optional<detail::ExceptionCodec> codec = find_codec(report.chain.front().type);
   if (!codec) return;
   if (codec->write != nullptr && report.value.empty()) return;
   try {
-    codec->raise({report.chain, trace, report.value});
+    codec->raise({facts, report.value});
   } catch (const TaskException&) {
     throw;
   } catch (const EncodingError&) {
@@ -156,12 +171,26 @@ void raise_if_registered(const FailureReport& report, const std::string& trace) 
   }
 }
 
-[[noreturn]] void rethrow_exception_of(const FailureReport& report, const std::string& trace) {
-  if (report.chain.empty())
-    throw TaskFailed{TaskException{{{"an unknown exception", report.message}}, trace}};
-  raise_if_registered(report, trace);
-  raise_if_standard(report, trace);
-  throw TaskFailed{TaskException{report.chain, trace}};
+/// What the worker said in words (of an exception out of its own worker), and then where it was thrown there.
+struct ThrownTrace final : detail::Trace {
+  explicit ThrownTrace(const FailureReport& report)
+      : words{report.trace}, program_counters{report.program_counters} {}
+  std::string make() override { return words + format_throw(program_counters); }
+  std::string words;
+  std::vector<std::uint64_t> program_counters;
+};
+
+[[noreturn]] void rethrow_exception_of(const FailureReport& report, std::string output) {
+  TaskException::Facts facts{report.chain, nullptr, std::move(output)};
+  if (!report.trace.empty() || !report.program_counters.empty())
+    facts.trace = std::make_shared<ThrownTrace>(report);
+  if (report.chain.empty()) {
+    facts.chain.push_back({"an unknown exception", report.message});
+  } else {
+    raise_if_registered(report, facts);
+    raise_if_standard(report, facts);
+  }
+  throw TaskFailed{TaskException{std::move(facts)}};
 }
 
 }  // namespace
@@ -186,17 +215,12 @@ FailureReport describe(const std::exception_ptr& exception) {
   return report;
 }
 
-void rethrow(const FailureReport& report, std::string trace) {
-  if (trace.empty()) {
-    trace = report.trace;
-  } else if (!report.trace.empty() && report.trace != trace) {
-    trace = report.trace + "\n" + trace;
-  }
+void rethrow(const FailureReport& report, std::string output) {
   const Verdict verdict{
       .may_have_run = report.had_begun, .retry_is_safe = !report.had_begun, .worker_survived = true};
   switch (report.kind) {
     case FailureReport::Kind::exception:
-      rethrow_exception_of(report, trace);
+      rethrow_exception_of(report, std::move(output));
     case FailureReport::Kind::unknown_task:
       throw UnknownTask{report.message};
     case FailureReport::Kind::encoding:
@@ -210,15 +234,7 @@ void rethrow(const FailureReport& report, std::string trace) {
     case FailureReport::Kind::closed:
       throw Closed{report.message};
   }
-  throw TaskFailed{TaskException{{{"an unknown failure", report.message}}, trace}};
-}
-
-std::exception_ptr to_exception(const FailureReport& report, std::string trace) {
-  try {
-    rethrow(report, std::move(trace));
-  } catch (...) {
-    return std::current_exception();
-  }
+  throw TaskFailed{TaskException{{{{"an unknown failure", report.message}}, nullptr, std::move(output)}}};
 }
 
 }  // namespace work

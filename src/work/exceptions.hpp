@@ -15,11 +15,8 @@ wire::FailureReport describe(const std::exception_ptr& exception);
 
 /// In the parent: throws what the worker's report stands for: the original type where it is known (the standard
 /// library's, weft's own that a task may throw, those registered), which is then a TaskException as well; TaskFailed
-/// otherwise; UnknownTask, EncodingError, Cancelled, TimedOut, Exhausted, Closed for the other kinds. `trace` is where it
-/// was thrown, in words; it comes below the report's own.
-[[noreturn]] void rethrow(const wire::FailureReport& report, std::string trace);
-
-/// The same to be thrown later.
-std::exception_ptr to_exception(const wire::FailureReport& report, std::string trace);
+/// otherwise; UnknownTask, EncodingError, Cancelled, TimedOut, Exhausted, Closed for the other kinds. `output` is what the
+/// task printed.
+[[noreturn]] void rethrow(const wire::FailureReport& report, std::string output = {});
 
 }  // namespace weft::work

@@ -6,15 +6,25 @@
 #include <span>
 #include <string>
 
+#include "process/allowance.hpp"
 #include "process/spawn.hpp"
 #include "work/call.hpp"
 
 namespace weft::work {
 
-/// The error that tells how a worker ended under a task: WorkerCrashed or WorkerExited, from its exit status and what
-/// it left in its black box (which is input, and copied here).
-std::exception_ptr obituary(std::uint64_t worker_id, pid_t pid, const process::ExitStatus& status,
-                            std::span<const std::byte> black_box, const std::string& task);
+/// What there is to know of a worker that ended under a task.
+struct Deceased {
+  std::uint64_t worker_id = 0;
+  pid_t pid = -1;
+  const process::ExitStatus& status;
+  std::span<const std::byte> black_box;  ///< is input, and copied
+  std::string task;
+  std::string last_output;
+  const process::Allowance& allowance;
+};
+
+/// The error that tells how it ended: WorkerCrashed or WorkerExited.
+std::exception_ptr obituary(Deceased worker);
 
 /// The task of a call, for messages.
 std::string describe_call(const Call& call);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,9 @@
 #include "link/stop_log.hpp"
 #include "memory/region.hpp"
 #include "process/spawn.hpp"
+#include "work/attendant.hpp"
 #include "work/call.hpp"
+#include "work/output.hpp"
 
 namespace weft::work {
 
@@ -55,6 +58,7 @@ class Peer {
       0;  ///< frames that were taken back in time and that it has not answered `returned` yet
   bool listed_idle = false;            ///< stands in the pool's list of idle workers
   std::uint64_t checked_position = 0;  ///< up to where its answers had been read at the last check
+  bool captures = false;               ///< what its tasks print is kept with them
   bool look_due = false;               ///< frames went out without a look whether the worker sleeps
   State state = State::starting;
 
@@ -67,12 +71,14 @@ class Peer {
   base::UniqueFd bell;  ///< wakes the worker
   link::StopLog* stop_log = nullptr;
   std::vector<std::uint64_t> stops;  ///< calls that shall stop and for which the log had no room yet
+  std::shared_ptr<WorkerOutput> output;  ///< null with Output::inherit
   std::uint64_t control_watch = 0;
   std::uint64_t end_watch = 0;
-  bool killed = false;                 ///< by kill() or destruction
-  std::string violation;               ///< what it did against the protocol, or could not be taken from it
-  bool is_exhausted = false;           ///< the latter: this process has run out of something
-  std::string start_error;             ///< what it said instead of Ready
+  Attendant::Timer timer;     ///< of the time it may take to start, or to end once it has closed its socket
+  bool killed = false;        ///< by kill() or destruction
+  std::string violation;      ///< what it did against the protocol, or could not be taken from it
+  bool is_exhausted = false;  ///< the latter: this process has run out of something
+  std::string start_error;    ///< what it said instead of Ready
   std::exception_ptr start_exception;  ///< the same where it is more than StartFailed
   std::string last_words;              ///< why it was asked to go
 

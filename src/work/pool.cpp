@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <weft/pool.hpp>
 #include <weft/worker.hpp>
 
@@ -5,6 +7,7 @@
 #include "process/forked.hpp"
 #include "process/module.hpp"
 #include "work/initialized.hpp"
+#include "work/output.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft {
@@ -30,17 +33,46 @@ namespace {
 
 [[noreturn]] void throw_moved_from() { throw Closed{"this pool or worker was moved from"}; }
 
+process::Allowance allowance(const WorkerLimits& limits) {
+  constexpr std::uint64_t kMemoryMin = 16U << 20;
+  constexpr std::size_t kOpenFilesMin = 32;
+  if (limits.memory_bytes != 0 && limits.memory_bytes < kMemoryMin)
+    throw ArgumentError{"WorkerLimits::memory_bytes is less than 16 MiB: no worker starts with that"};
+  if (limits.cpu_time < std::chrono::seconds::zero())
+    throw ArgumentError{"WorkerLimits::cpu_time is negative: give 0 for no limit"};
+  if (limits.open_files != 0 && limits.open_files < kOpenFilesMin)
+    throw ArgumentError{"WorkerLimits::open_files is less than 32: weft itself needs about 12"};
+  if (limits.nice && (*limits.nice < -20 || *limits.nice > 19))
+    throw ArgumentError{"WorkerLimits::nice is " + std::to_string(*limits.nice) + ": it goes from -20 to 19"};
+  const long cpus = ::sysconf(_SC_NPROCESSORS_CONF);
+  for (const unsigned cpu : limits.cpus) {
+    if (cpu >= static_cast<unsigned long>(cpus)) {
+      throw ArgumentError{"WorkerLimits::cpus names CPU " + std::to_string(cpu) + ", and this machine has " +
+                          std::to_string(cpus) + ", counted from 0"};
+    }
+  }
+  return {limits.memory_bytes, static_cast<std::uint64_t>(limits.cpu_time.count()), limits.open_files,
+          limits.nice, limits.cpus};
+}
+
 work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
   work::require_initialized();
   if (worker.start_timeout < std::chrono::nanoseconds::zero()) {
     throw ArgumentError{"WorkerOptions::start_timeout is negative: give 0 for no limit"};
   }
+  if (worker.output > Output::capture)
+    throw ArgumentError{"WorkerOptions::output is none of inherit, lines and capture"};
+  if (!worker.output_prefix.empty() && worker.output != Output::lines)
+    throw ArgumentError{"WorkerOptions::output_prefix is for Output::lines alone"};
   work::CoreOptions options;
   options.limit = limit;
   options.start_timeout_ns = static_cast<std::uint64_t>(worker.start_timeout.count());
   if (!worker.binary.empty()) options.executable = worker.binary;
   options.environment = worker.environment;
   options.working_directory = worker.working_directory;
+  options.allowance = allowance(worker.limits);
+  options.output = worker.output;
+  options.output_prefix = worker.output_prefix;
   if (worker.initializer.entry() != nullptr) options.initializer = detail::id_of(*worker.initializer.entry());
   return options;
 }
@@ -49,6 +81,12 @@ work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
 work::PoolCore* own(const std::shared_ptr<work::PoolCore>& core) {
   work::require_unforked();
   return core.get();
+}
+
+bool shut_down(const std::shared_ptr<work::PoolCore>& core, std::uint64_t deadline_ns) {
+  const bool done = own(core)->shutdown(deadline_ns);
+  work::WorkerOutput::flush();
+  return done;
 }
 
 /// At the end of a pool or worker. In a forked child the workers are the parent's, and nothing may be touched.
@@ -107,11 +145,11 @@ PoolStatus Pool::status() const {
 }
 
 void Pool::shutdown() {
-  if (core_) static_cast<void>(own(core_)->shutdown(fiber::Reactor::kNever));
+  if (core_) static_cast<void>(shut_down(core_, fiber::Reactor::kNever));
 }
 
 bool Pool::shutdown_for(std::chrono::nanoseconds timeout) {
-  return !core_ || own(core_)->shutdown(detail::deadline_after(timeout));
+  return !core_ || shut_down(core_, detail::deadline_after(timeout));
 }
 
 void Pool::kill() {
@@ -147,7 +185,7 @@ std::int64_t Worker::pid() const {
 bool Worker::is_idle() const { return core_ && own(core_)->status().workers_idle == 1; }
 
 void Worker::shutdown() {
-  if (core_) static_cast<void>(own(core_)->shutdown(fiber::Reactor::kNever));
+  if (core_) static_cast<void>(shut_down(core_, fiber::Reactor::kNever));
 }
 
 void Worker::kill() {

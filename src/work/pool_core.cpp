@@ -287,6 +287,8 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
   call->ending = header.kind == wire::Kind::failure ? Ending::failure : Ending::value;
   call->store(body.data(), static_cast<std::uint32_t>(body.size()));
   ++(call->ending == Ending::value ? finished_ : failed_);
+  if (peer.captures) [[unlikely]]
+    call->more().output = peer.output->of_call(call->id);
   settle(*call);
 }
 

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 #include <weft/detail/submitter.hpp>
+#include <weft/pool.hpp>
 
 #include "base/mutex.hpp"
 #include "base/unique_fd.hpp"
@@ -18,6 +19,7 @@
 #include "fiber/reactor.hpp"
 #include "link/board.hpp"
 #include "memory/region.hpp"
+#include "process/allowance.hpp"
 #include "work/attendant.hpp"
 #include "work/call.hpp"
 #include "work/peer.hpp"
@@ -31,8 +33,11 @@ struct CoreOptions {
   std::optional<std::vector<std::string>> environment;
   std::string working_directory;
   std::uint64_t initializer = 0;  ///< code id of its entry, 0 for none
-  bool replace = true;            ///< start another worker for one that ended
-  std::string what = "pool";      ///< for messages
+  process::Allowance allowance;
+  Output output = Output::inherit;
+  std::string output_prefix;
+  bool replace = true;        ///< start another worker for one that ended
+  std::string what = "pool";  ///< for messages
 };
 
 struct CoreStatus {
@@ -146,8 +151,9 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::UniqueFd> descriptors);
   void on_start_timeout(std::uint64_t id);
   void on_end(std::uint64_t id);
+  std::string why_not_started(const Peer& peer, const process::ExitStatus& status) const;
   void bury(Peer& peer, const process::ExitStatus& status);
-  std::exception_ptr end_error(const Peer& peer, const process::ExitStatus& status, const Call* call) const;
+  std::exception_ptr end_error(const Peer& peer, const process::ExitStatus& status, const Call& call) const;
   void condemn(Peer& peer, const std::string& violation);
   void condemn(Peer& peer, const base::Fault& fault);
   void note_failed_start(const std::string& why);

@@ -52,6 +52,7 @@ PoolCore::PoolCore(Token, CoreOptions options) : options_{std::move(options)}, c
 }
 
 std::shared_ptr<PoolCore> PoolCore::make(CoreOptions options) {
+  if (options.output != Output::inherit) WorkerOutput::prepare();
   auto core = std::make_shared<PoolCore>(Token{}, std::move(options));
   // Weak: the attendant must not keep a pool alive that nobody uses any more.
   core->bell_watch_ = Attendant::get().watch(core->attendant_bell_.get(), true, [weak = std::weak_ptr{core}] {

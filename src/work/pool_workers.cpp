@@ -27,6 +27,12 @@ namespace {
 /// A parent has no crash to record; its lane has the stop log there.
 constexpr std::size_t kParentBlackBoxBytes = sizeof(link::StopLog);
 
+/// Of no use from the start.
+void discard(const process::Child& child) {
+  process::kill(child, SIGKILL);
+  static_cast<void>(process::reap_within(child, -1));
+}
+
 }  // namespace
 
 /// As many starts as there are queued tasks that no start under way is for, up to the limit.
@@ -80,9 +86,10 @@ void PoolCore::start_worker() {
   peer.end_watch = attendant.watch(peer.child.pidfd.get(), false, [self, id = peer.id] { self->on_end(id); });
   if (options_.start_timeout_ns != 0) {
     // Weak: the pool may be long gone when the time is up.
-    attendant.at(base::now_ns() + options_.start_timeout_ns, [weak = weak_from_this(), id = peer.id] {
-      if (const auto core = weak.lock()) core->on_start_timeout(id);
-    });
+    peer.timer =
+        attendant.at(base::now_ns() + options_.start_timeout_ns, [weak = weak_from_this(), id = peer.id] {
+          if (const auto core = weak.lock()) core->on_start_timeout(id);
+        });
   }
   if (abandoned_) retire(peer);
 }
@@ -104,10 +111,22 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
   spawn.environment = options_.environment;
   spawn.working_directory = options_.working_directory;
   spawn.descriptors = {{sockets->theirs.get(), kWorkerControl}};
+  spawn.blocked_signals.assign(std::begin(kTerminalSignals), std::end(kTerminalSignals));
+  std::shared_ptr<WorkerOutput> output;
+  if (options_.output != Output::inherit) {
+    auto made = WorkerOutput::make(options_.output, options_.output_prefix);
+    if (!made) return made.fault();
+    output = *std::move(made);
+    output->pass_to(spawn);
+  }
   WEFT_FAILURE_POINT("parent.start.before_spawn");
   auto child = process::spawn(spawn);
   if (!child) return child.fault();
   WEFT_FAILURE_POINT("parent.start.after_spawn");
+  if (auto allowed = process::allow(child->pid, options_.allowance); !allowed) {
+    discard(*child);
+    return allowed.fault();
+  }
 
   const std::uint64_t id = ++last_peer_id_;  // only ever on the attendant's thread
   auto peer = std::make_unique<Peer>(id, *std::move(child), std::move(sockets->ours), *std::move(lane));
@@ -122,17 +141,22 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
   hello.black_box_bytes = process::kBlackBoxBytes;
   hello.spin_ns_max = board_->spin_ns_max.load(base::relaxed);
   hello.name = options_.what;
+  hello.output = static_cast<std::uint8_t>(options_.output);
   if (options_.initializer != 0) hello.initializer = wire::Initializer{options_.initializer, 0, 0, {}};
   const std::array<int, 4> descriptors{peer->lane.fd(), board_region_.fd(), attendant_bell_.get(),
                                        waiter_bell_.get()};
   // A program that ends at once closes its socket: then its end tells more than the failed write.
   auto sent = peer->exchange.write_control(hello, descriptors);
   if (!sent && !process::peer_gone(sent.fault())) {
-    process::kill(peer->child, SIGKILL);
-    static_cast<void>(process::reap_within(peer->child, -1));
+    discard(peer->child);
     return sent.fault();
   }
   WEFT_FAILURE_POINT("parent.start.after_hello");
+  if (output) {
+    output->begin(id, peer->child.pid);
+    peer->captures = options_.output == Output::capture;
+    peer->output = std::move(output);
+  }
   // The parent's lane is kept beside the view: Ready brings the other half.
   peer->peer_view = view;
   peer->stop_log = reinterpret_cast<link::StopLog*>(view.black_box);
@@ -192,7 +216,8 @@ void PoolCore::read_control(Peer& from) {
     // Its end follows on the pidfd, and tells more. A worker that goes on without its socket is of no use.
     Attendant& attendant = Attendant::get();
     attendant.forget(peer->control_watch, peer->exchange.control());
-    attendant.at(base::now_ns() + base::kEndNsMax, [weak = weak_from_this(), id = peer->id] {
+    attendant.cancel(peer->timer);
+    peer->timer = attendant.at(base::now_ns() + base::kEndNsMax, [weak = weak_from_this(), id = peer->id] {
       const auto core = weak.lock();
       if (!core) return;
       const Section section{*core};
@@ -242,6 +267,7 @@ void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::
   peer.peer_view = *view;
   peer.port = link::FramePort{own, peer.peer_view, &peer.peer_view.counters->parked, peer.bell.get(),
                               peer.bell.get()};
+  Attendant::get().cancel(peer.timer);
   start_serving(peer);
   probing_ = false;
   adapt_spinning();
@@ -257,7 +283,7 @@ void PoolCore::on_start_timeout(std::uint64_t id) {
   if (peer == nullptr || peer->state != Peer::State::starting || !peer->start_error.empty()) return;
   peer->start_error = "it was not ready after " + std::to_string(options_.start_timeout_ns / 1'000'000) +
                       " ms (static initialisers, main before weft::init, or the initializer take so long); "
-                      "raise PoolOptions::start_timeout";
+                      "raise WorkerOptions::start_timeout";
   process::kill(peer->child, SIGKILL);
 }
 
@@ -272,7 +298,22 @@ void PoolCore::on_end(std::uint64_t id) {
   Attendant::get().forget(peer->control_watch, peer->exchange.control());
   // What it said last may still be in the socket: why it could not start.
   if (peer->state == Peer::State::starting && peer->start_error.empty()) read_control(*peer);
+  Attendant::get().cancel(peer->timer);
   bury(*peer, status);
+}
+
+std::string PoolCore::why_not_started(const Peer& peer, const process::ExitStatus& status) const {
+  std::string why = peer.start_error;
+  if (why.empty()) {
+    why =
+        "it ended before it was ready: " + process::describe(status) + "; does main() call weft::init first?";
+  }
+  if (peer.start_error.empty() && options_.allowance.memory_bytes != 0) {
+    why += "; its memory was limited to " + process::describe_bytes(options_.allowance.memory_bytes) +
+           " (WorkerLimits::memory_bytes)";
+  }
+  const std::string printed = peer.output ? last_line(peer.output->last()) : std::string{};
+  return printed.empty() ? why : why + "; it printed last: " + printed;
 }
 
 /// A worker is gone: its answers are read, what it had not begun goes elsewhere, what it had begun fails.
@@ -285,13 +326,10 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   peers_.erase(own);
   adapt_spinning();
   WEFT_FAILURE_POINT("parent.bury");
+  if (gone->output) gone->output->end();
   if (was_starting) {
     if (gone->killed || abandoned_) return wake_watchers();
-    return start_failed(gone->start_error.empty()
-                            ? "it ended before it was ready: " + process::describe(status) +
-                                  "; does main() call weft::init first?"
-                            : gone->start_error,
-                        gone->start_exception);
+    return start_failed(why_not_started(*gone, status), gone->start_exception);
   }
   if (gone->violation.empty()) static_cast<void>(drain(*gone));
   // Exact now: a dead process writes no more. Only as true as the worker was honest, so that what a liar had counts as
@@ -313,7 +351,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     note_failed_start("it ended before it had begun a task: " + process::describe(status));
   while (!lost.empty()) {
     Call& call = *lost.pop_front();
-    settle_with(call, end_error(*gone, status, &call));
+    settle_with(call, end_error(*gone, status, call));
   }
   if (!options_.replace && !closed_) {
     closed_ = true;
@@ -326,8 +364,8 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
 }
 
 std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStatus& status,
-                                       const Call* call) const {
-  const bool begun = call != nullptr && call->position < peer.port.peer->begun.load(base::relaxed);
+                                       const Call& call) const {
+  const bool begun = call.position < peer.port.peer->begun.load(base::relaxed);
   if (peer.is_exhausted) {
     return std::make_exception_ptr(
         Exhausted{"what worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
@@ -340,9 +378,21 @@ std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStat
                           ") broke the protocol and was killed: " + peer.violation});
   }
   if (peer.killed) return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});
-  return obituary(peer.id, peer.child.pid, status,
-                  {peer.peer_view.black_box, static_cast<std::size_t>(peer.peer_view.black_box_bytes)},
-                  call == nullptr ? std::string{} : describe_call(*call));
+  if (const std::string limit = process::limit_hit(options_.allowance, status); !limit.empty()) {
+    return std::make_exception_ptr(
+        WorkerKilled{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
+                         ") was killed while it ran " + describe_call(call) + ": " + limit,
+                     begun});
+  }
+  return obituary({peer.id,
+                   peer.child.pid,
+                   status,
+                   {peer.peer_view.black_box, static_cast<std::size_t>(peer.peer_view.black_box_bytes)},
+                   describe_call(call),
+                   !peer.output    ? std::string{}
+                   : peer.captures ? peer.output->of_call(call.id)
+                                   : peer.output->last(),
+                   options_.allowance});
 }
 
 /// It lied: it is killed, and nothing more is read from it.

@@ -74,10 +74,12 @@ void RunningTask::keep_payload() {
 
 void RunningTask::value(const detail::Payload& payload) { reply(wire::Kind::value, payload); }
 
-void RunningTask::send_failure(const std::exception_ptr& exception) {
+void RunningTask::send_failure(const std::exception_ptr& exception, std::vector<std::uint64_t> thrown) {
   // A value that went out before (an exception of a destructor after it) stands.
   if (replied_) return;
-  send_report(describe(exception));
+  wire::FailureReport report = describe(exception);
+  report.program_counters = std::move(thrown);
+  send_report(report);
 }
 
 void RunningTask::send_report(const wire::FailureReport& failure) {
@@ -92,6 +94,8 @@ void RunningTask::send_report(const wire::FailureReport& failure) {
 }
 
 void RunningTask::reply(wire::Kind kind, const detail::Payload& payload) {
+  if (loop_.parts_.output.active()) [[unlikely]]
+    loop_.parts_.output.end(wire::call_id(header_));
   wire::FrameHeader header;
   header.slot = header_.slot;
   header.generation = header_.generation;

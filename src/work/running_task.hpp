@@ -37,7 +37,8 @@ class RunningTask final : public detail::TaskCall {
   void decoded() override;
   void keep_payload() override;
   void value(const detail::Payload& payload) override;
-  void send_failure(const std::exception_ptr& exception);
+  /// `thrown`: where, as code ids.
+  void send_failure(const std::exception_ptr& exception, std::vector<std::uint64_t> thrown);
 
  private:
   void send_report(const wire::FailureReport& failure);

@@ -97,11 +97,11 @@ E make(const wire::FailureReport& report) {
   }
 }
 
-using Raise = void (*)(const wire::FailureReport&, const std::string& trace);
+using Raise = void (*)(const wire::FailureReport&, const TaskException::Facts& facts);
 
 template <class E>
-void raise(const wire::FailureReport& report, const std::string& trace) {
-  throw detail::Remote<E>{make<E>(report), report.chain, trace};
+void raise(const wire::FailureReport& report, const TaskException::Facts& facts) {
+  throw detail::Remote<E>{make<E>(report), facts};
 }
 
 template <class... Exceptions>
@@ -135,10 +135,10 @@ std::string type_name(const std::type_info& type) {
   return name;
 }
 
-void raise_if_standard(const wire::FailureReport& report, const std::string& trace) {
+void raise_if_standard(const wire::FailureReport& report, const TaskException::Facts& facts) {
   const auto& known = known_exceptions();
   const auto found = known.find(report.chain.front().type);
-  if (found != known.end()) found->second(report, trace);
+  if (found != known.end()) found->second(report, facts);
 }
 
 }  // namespace weft::work

@@ -6,13 +6,16 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <new>
 
 #include "base/clock.hpp"
 #include "base/failure_point.hpp"
 #include "base/limits.hpp"
+#include "process/allowance.hpp"
 #include "ring/take_back.hpp"
 #include "wire/failure.hpp"
 #include "work/running_task.hpp"
+#include "work/throw_trace.hpp"
 
 namespace weft::work {
 
@@ -22,6 +25,9 @@ namespace {
 constexpr std::uint64_t kWorkerBellId = 1;
 /// Exit code of a worker that does not understand its parent.
 constexpr int kRefused = 120;
+
+/// What it takes to tell of an exception, and then some.
+constexpr std::size_t kReserveBytes = 256 * 1024;
 
 std::uint64_t old_ticks() noexcept {
   static const std::uint64_t ticks = base::ticks_per_us() * base::kReplyOldUs;
@@ -43,6 +49,7 @@ WorkerLoop::WorkerLoop(Parts parts)
       stop_watch_{*parts_.stop_log, parts_.port.own->stops_seen} {}
 
 void WorkerLoop::run() {
+  keep_reserve();
   reactor_.attach(*this, parts_.bell.get(), kWorkerBellId);
   reactor_.spawn([this] { watch_control(); }, base::kTaskStackBytes);
   serve();
@@ -112,6 +119,8 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
     return;
   }
   if (parts_.port.in.bytes() > base::kLineBytes) parts_.port.out.warm();
+  if (parts_.output.active()) [[unlikely]]
+    parts_.output.begin(wire::call_id(header));
   process::set_activity(*parts_.black_box, header.function, header.slot, header.flags);
   std::vector<Buffer> attachments;
   if (header.attachments != 0) [[unlikely]] {
@@ -129,18 +138,31 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
   ++running_;
   WEFT_FAILURE_POINT("worker.task.before_run");
   std::exception_ptr failed;
+  std::vector<std::uint64_t> thrown;
   try {
     task.run();
+  } catch (const ThrowProbe&) {  // notes where it was thrown, and leaves it to the next
   } catch (...) {
     fiber::pass_forced_unwind();
+    reserve_.reset();
     failed = std::current_exception();
+    thrown = thrown_at(failed);
   }
   task.decoded();  // where the arguments could not be decoded
-  if (failed) task.send_failure(failed);
+  if (failed) {
+    task.send_failure(failed, std::move(thrown));
+    failed = nullptr;
+    keep_reserve();
+  }
   attachments.clear();
   --running_;
   after_reply();
   if (leaving_ && running_ == 0) leave(0);
+}
+
+void WorkerLoop::keep_reserve() noexcept {
+  static const bool is_limited = !process::memory_limit().empty();
+  if (is_limited && !reserve_) reserve_.reset(new (std::nothrow) std::byte[kReserveBytes]);
 }
 
 void WorkerLoop::wait_for_room() {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <vector>
 #include <weft/buffer.hpp>
 #include <weft/task.hpp>
@@ -13,6 +14,7 @@
 #include "link/exchange.hpp"
 #include "link/frame_port.hpp"
 #include "process/black_box.hpp"
+#include "work/output.hpp"
 #include "work/stop_watch.hpp"
 
 namespace weft::work {
@@ -33,6 +35,7 @@ class WorkerLoop final : public fiber::Source {
     process::BlackBox* black_box = nullptr;
     std::uint64_t worker_id = 0;
     const link::StopLog* stop_log = nullptr;
+    TaskOutput output;
   };
   explicit WorkerLoop(Parts parts);
 
@@ -67,6 +70,8 @@ class WorkerLoop final : public fiber::Source {
     WEFT_FAILURE_POINT("worker.reply.after");
   }
   void wait_for_room();
+  /// Where memory is limited: some of it is kept for telling that a task has used up the rest.
+  void keep_reserve() noexcept;
   void ring_if_behind() noexcept;
   /// The chunk that a task's buffer lies in could not be taken, and will not come again: that task fails, and the
   /// process ends, so that the next has all that this one lacked.
@@ -82,6 +87,7 @@ class WorkerLoop final : public fiber::Source {
   std::uint64_t leader_epoch_ = 0;  // which fiber leads: the one that took the last number
   fiber::Waker idle_waker_;
   std::vector<fiber::Waker> followers_;
+  std::unique_ptr<std::byte[]> reserve_;
   std::size_t running_ = 0;
   bool leaving_ = false;
   std::uint64_t last_ticks_ = 0;  // when the last task ended, or the ring was last seen empty

@@ -27,6 +27,7 @@
 #include "work/identity.hpp"
 #include "work/initializer.hpp"
 #include "work/named_tasks.hpp"
+#include "work/output.hpp"
 #include "work/worker_loop.hpp"
 
 namespace weft::work {
@@ -106,10 +107,16 @@ void run_initializer(Handshake& handshake, const wire::Hello& hello) {
   }
 }
 
-/// Signals of the terminal go to the parent, which decides; everything else is as a fresh program has it.
+/// Signals of the terminal go to the parent, which decides; everything else is as a fresh program has it. They come
+/// blocked, since one may be sent before this is reached; ignoring them drops what has come.
 void set_signals() noexcept {
-  ::signal(SIGINT, SIG_IGN);
-  ::signal(SIGQUIT, SIG_IGN);
+  sigset_t mask;
+  sigemptyset(&mask);
+  for (const int signal : kTerminalSignals) {
+    ::signal(signal, SIG_IGN);
+    sigaddset(&mask, signal);
+  }
+  ::sigprocmask(SIG_UNBLOCK, &mask, nullptr);
 }
 
 }  // namespace
@@ -125,6 +132,9 @@ void worker_main(int control) {
   Greeting greeting = handshake.receive();
   const wire::Hello& hello = greeting.hello;
   depth = hello.nesting_depth;
+  if (hello.output > static_cast<std::uint8_t>(Output::capture))
+    handshake.fail("handshake", "the parent asked for a kind of output that there is not");
+  TaskOutput output = handshake.need("output", TaskOutput::make(static_cast<Output>(hello.output)));
 
   auto lane = handshake.need("shared memory",
                              memory::OwnedRegion::create("weft-worker-lane", hello.worker_lane_bytes));
@@ -157,7 +167,7 @@ void worker_main(int control) {
   const auto* const board = reinterpret_cast<const link::Board*>(greeting.board.data());
   WorkerLoop loop{
       {link::FramePort{own, parent, &board->word, greeting.attendant_bell.get(), greeting.waiter_bell.get()},
-       std::move(handshake.control()), std::move(bell), board, box, hello.worker_id, stop_log}};
+       std::move(handshake.control()), std::move(bell), board, box, hello.worker_id, stop_log, std::move(output)}};
   loop.run();
 }
 

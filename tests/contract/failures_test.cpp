@@ -37,6 +37,29 @@ void nested() {
     std::throw_with_nested(std::runtime_error{"the outer one"});
   }
 }
+[[gnu::noinline]] void throw_below(int depth) {
+  if (depth == 0) throw Private{"from below"};
+  throw_below(depth - 1);
+  asm volatile("");  // not the last call, so that each has its frame
+}
+void throw_number() { throw 42; }
+void throw_pointer() { throw "a literal"; }
+int look_beyond_the_end(std::size_t index) { return std::vector<int>(3).at(index); }
+void rethrow_later() {
+  std::exception_ptr kept;
+  try {
+    throw_below(0);
+  } catch (...) {
+    kept = std::current_exception();
+  }
+  std::rethrow_exception(kept);
+}
+void catch_what_is_thrown() {
+  try {
+    throw_below(0);
+  } catch (const Private&) {  // NOLINT(bugprone-empty-catch)
+  }
+}
 int identity(int number) { return number; }
 std::int64_t own_pid() { return ::getpid(); }
 
@@ -78,6 +101,33 @@ TEST_F(Failures, keep_the_chain_of_nested_exceptions) {
     EXPECT_EQ(error.chain()[1].type, "std::out_of_range");
     EXPECT_EQ(error.chain()[1].message, "the inner one");
   }
+}
+
+template <auto Task, class... Args>
+std::string trace_of(weft::Pool& pool, Args... args) {
+  try {
+    pool.submit<Task>(args...).get();
+  } catch (const weft::TaskException& error) {
+    return error.trace();
+  }
+  return "it threw nothing";
+}
+
+TEST_F(Failures, tell_where_an_exception_was_thrown) {
+  const std::string trace = trace_of<throw_below>(pool, 3);
+  EXPECT_TRUE(trace.starts_with("#0 ")) << trace;
+  EXPECT_LT(trace.find("throw_below"), trace.find('\n')) << trace;
+  EXPECT_NE(trace.find("failures_test.cpp"), std::string::npos) << trace;
+  EXPECT_EQ(trace.find("__cxa_throw"), std::string::npos) << trace;
+  EXPECT_EQ(trace.find("weft::detail"), std::string::npos) << trace;
+  EXPECT_NE(trace_of<throw_number>(pool).find("throw_number"), std::string::npos);
+  EXPECT_NE(trace_of<throw_pointer>(pool).find("throw_pointer"), std::string::npos);
+  EXPECT_NE(trace_of<look_beyond_the_end>(pool, std::size_t{9}).find("look_beyond_the_end"),
+            std::string::npos);
+  EXPECT_NE(trace_of<nested>(pool).find("nested"), std::string::npos);
+  const std::string later = trace_of<rethrow_later>(pool);
+  EXPECT_NE(later.find("rethrow_later"), std::string::npos) << later;
+  pool.submit<catch_what_is_thrown>().get();
 }
 
 TEST_F(Failures, name_signal_address_and_function_of_a_crash) {

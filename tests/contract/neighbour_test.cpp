@@ -194,6 +194,13 @@ TEST(Neighbour, lets_the_program_decide_about_the_interrupt_of_the_terminal) {
   EXPECT_EQ(pool.submit<own_pid>().get(), pid);
 }
 
+TEST(Neighbour, lets_no_interrupt_of_the_terminal_end_a_worker_that_is_about_to_start) {
+  weft::Pool pool{
+      {.limit = 1, .worker = {.binary = WEFT_OTHER_PROGRAM, .environment = {{"WEFT_TEST_INTERRUPT=1"}}}}};
+  EXPECT_EQ(pool.submit(weft::named<std::string(std::string)>("greet"), "weft").get(),
+            "hello weft from another program");
+}
+
 template <class Call>
 bool says_fork(Call call) {
   try {

@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <csignal>
+#include <cstdlib>
 #include <string>
 #include <weft/weft.hpp>
 
@@ -15,6 +17,11 @@ WEFT_TASK(same, same);
 }  // namespace
 
 int main(int argc, char** argv) {
+  // A terminal's signals, as they come before a worker is ready for them.
+  if (std::getenv("WEFT_TEST_INTERRUPT") != nullptr) {
+    static_cast<void>(std::raise(SIGINT));
+    static_cast<void>(std::raise(SIGQUIT));
+  }
   weft::init(argc, argv);
   return 2;  // it is for workers only
 }

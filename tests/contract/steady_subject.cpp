@@ -40,8 +40,8 @@ void run_buckets(Scoreboard& board, int depth) {
 }
 
 void idle(std::size_t count) {
-  // Without a time limit for starting, whose end is worth one look to the pool, half a minute later.
-  Pool pool{{.limit = count, .worker = {.start_timeout = std::chrono::seconds{0}}}};
+  // Time limits that would end while the idle pool is watched.
+  Pool pool{{.limit = count, .worker = {.start_timeout = std::chrono::seconds{8}}}};
   std::vector<Execution<void>> naps;
   for (std::size_t i = 0; i < count; ++i) naps.push_back(pool.submit<nap>());
   for (auto& each : naps) each.wait();

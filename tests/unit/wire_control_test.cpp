@@ -33,6 +33,7 @@ weft::wire::Hello some_hello() {
   hello.ring_lines = 2048;
   hello.black_box_bytes = 16384;
   hello.spin_ns_max = 50'000;
+  hello.output = 2;
   hello.name = "worker 3";
   return hello;
 }

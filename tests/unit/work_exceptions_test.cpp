@@ -19,8 +19,8 @@
 #include <weft/exception.hpp>
 
 #include "wire/failure.hpp"
-#include "work/crash_trace.hpp"
 #include "work/exceptions.hpp"
+#include "work/trace.hpp"
 
 namespace {
 
@@ -36,8 +36,9 @@ FailureReport through_the_wire(const FailureReport& report) {
 /// What a task that throws `thrown` does to its caller.
 template <class Thrown>
 [[noreturn]] void throw_remotely(const Thrown& thrown) {
-  weft::work::rethrow(through_the_wire(weft::work::describe(std::make_exception_ptr(thrown))),
-                      "#0 somewhere");
+  FailureReport report = weft::work::describe(std::make_exception_ptr(thrown));
+  report.trace = "#0 somewhere";
+  weft::work::rethrow(through_the_wire(report), "printed");
 }
 
 template <class E>
@@ -50,6 +51,7 @@ void expect_comes_as_itself(const E& thrown) {
     ASSERT_NE(task, nullptr);
     EXPECT_EQ(task->message(), thrown.what());
     EXPECT_EQ(task->trace(), "#0 somewhere");
+    EXPECT_EQ(task->output(), "printed");
     EXPECT_EQ(dynamic_cast<const weft::TaskFailed*>(&caught), nullptr);
   } catch (...) {
     ADD_FAILURE() << "something else than " << typeid(E).name();
@@ -273,7 +275,7 @@ TEST(Exceptions, keep_what_is_nested_in_them) {
     outermost = std::current_exception();
   }
   try {
-    weft::work::rethrow(through_the_wire(weft::work::describe(outermost)), "");
+    weft::work::rethrow(through_the_wire(weft::work::describe(outermost)));
   } catch (const std::runtime_error& error) {
     const auto& task = dynamic_cast<const TaskException&>(error);
     ASSERT_EQ(task.chain().size(), 3U);
@@ -289,14 +291,14 @@ TEST(Exceptions, pass_through_a_worker_unchanged) {
     try {
       throw_remotely(thrown);
     } catch (...) {
-      weft::work::rethrow(through_the_wire(weft::work::describe(std::current_exception())), "#1 further out");
+      weft::work::rethrow(through_the_wire(weft::work::describe(std::current_exception())));
     }
   };
   try {
     twice(std::out_of_range{"far"});
   } catch (const std::out_of_range& error) {
     EXPECT_STREQ(error.what(), "far");
-    EXPECT_EQ(dynamic_cast<const TaskException&>(error).trace(), "#0 somewhere\n#1 further out");
+    EXPECT_EQ(dynamic_cast<const TaskException&>(error).trace(), "#0 somewhere");
   }
   try {
     twice(Refusal{8, "still no"});
@@ -315,9 +317,9 @@ TEST(Exceptions, come_as_TaskFailed_when_their_value_is_damaged) {
   FailureReport report = weft::work::describe(std::make_exception_ptr(Refusal{7, "no"}));
   ASSERT_FALSE(report.value.empty());
   report.value.resize(report.value.size() / 2);
-  EXPECT_THROW(weft::work::rethrow(report, ""), weft::TaskFailed);
+  EXPECT_THROW(weft::work::rethrow(report), weft::TaskFailed);
   report.value.clear();
-  EXPECT_THROW(weft::work::rethrow(report, ""), weft::TaskFailed);
+  EXPECT_THROW(weft::work::rethrow(report), weft::TaskFailed);
 }
 
 TEST(Failures, come_as_the_error_of_their_kind) {
@@ -325,17 +327,17 @@ TEST(Failures, come_as_the_error_of_their_kind) {
   report.message = "because";
   using Kind = FailureReport::Kind;
   report.kind = Kind::unknown_task;
-  EXPECT_THROW(weft::work::rethrow(report, ""), weft::UnknownTask);
+  EXPECT_THROW(weft::work::rethrow(report), weft::UnknownTask);
   report.kind = Kind::encoding;
-  EXPECT_THROW(weft::work::rethrow(report, ""), weft::EncodingError);
+  EXPECT_THROW(weft::work::rethrow(report), weft::EncodingError);
   report.kind = Kind::cancelled;
-  EXPECT_THROW(weft::work::rethrow(report, ""), weft::Cancelled);
+  EXPECT_THROW(weft::work::rethrow(report), weft::Cancelled);
   report.kind = Kind::timed_out;
-  EXPECT_THROW(weft::work::rethrow(report, ""), weft::TimedOut);
+  EXPECT_THROW(weft::work::rethrow(report), weft::TimedOut);
   report.kind = Kind::exhausted;
-  EXPECT_THROW(weft::work::rethrow(report, ""), weft::Exhausted);
+  EXPECT_THROW(weft::work::rethrow(report), weft::Exhausted);
   report.kind = Kind::closed;
-  EXPECT_THROW(std::rethrow_exception(weft::work::to_exception(report, "")), weft::Closed);
+  EXPECT_THROW(weft::work::rethrow(report), weft::Closed);
 }
 
 TEST(Errors, say_what_the_caller_can_do) {

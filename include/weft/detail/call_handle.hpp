@@ -42,6 +42,8 @@ class WEFT_EXPORT CallHandle {
   [[nodiscard]] bool ready() const;
   /// Of a settled call: its value's payload, valid as long as the handle; throws the failure if it has no value.
   [[nodiscard]] Payload value() const;
+  /// Of a settled call: what the task printed, with Output::capture.
+  [[nodiscard]] std::string output() const;
   bool cancel(const std::string& reason);
   void on_settled(std::function<void()> continuation);
 

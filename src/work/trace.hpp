@@ -6,11 +6,11 @@
 
 namespace weft {
 
-/// The backtrace of a crashed worker, made when somebody asks for it. Whoever raises WorkerCrashed derives one that holds
-/// what make() needs.
+/// The backtrace of a crashed worker or of an exception, made when somebody asks for it. Whoever raises the error derives
+/// one that holds what make() needs.
 ///
-/// Owner: all copies of the WorkerCrashed together. Threads: text() any. Blocks: text() reads files the first time.
-struct WorkerCrashed::Trace {
+/// Owner: all copies of the error together. Threads: text() any. Blocks: text() reads files the first time.
+struct detail::Trace {
   Trace() = default;
   Trace(const Trace&) = delete;
   Trace& operator=(const Trace&) = delete;

@@ -21,7 +21,7 @@ void CallTable::clear_extra(Call& call) noexcept {
   call.extra->attachments.clear();
   call.extra->exception = nullptr;
   call.extra->reason.clear();
-  call.extra->continuation = nullptr;
+  call.extra->continuations.clear();
 }
 
 }  // namespace weft::work

@@ -15,40 +15,17 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/gate.hpp"
+
 using namespace std::chrono_literals;
 
+namespace weft::contract {
 namespace {
 
 int doubled(int number) { return 2 * number; }
 void nothing() {}
 int refused(std::string why) { throw std::invalid_argument{why}; }
 std::string text(std::string of) { return of; }
-
-/// Tasks that end when the test says so: each reads one byte from a pipe of its own.
-class Gate {
- public:
-  Gate() {
-    if (::pipe(ends_) != 0) std::abort();
-  }
-  ~Gate() {
-    ::close(ends_[0]);
-    ::close(ends_[1]);
-  }
-  Gate(const Gate&) = delete;
-  Gate& operator=(const Gate&) = delete;
-  std::string path() const {
-    return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(ends_[0]);
-  }
-  void open() const { EXPECT_EQ(::write(ends_[1], "x", 1), 1); }
-
- private:
-  int ends_[2] = {};
-};
-int behind(std::string gate, int value) {
-  std::ifstream{gate}.get();
-  if (value < 0) throw std::out_of_range{"below zero"};
-  return value;
-}
 
 using Ints = std::vector<weft::Execution<int>>;
 
@@ -406,3 +383,4 @@ TEST(Execution, runs_any_number_of_callbacks_in_order) {
 }
 
 }  // namespace
+}  // namespace weft::contract

@@ -1,7 +1,6 @@
 // co_await of executions, in coroutines of a type that weft knows nothing of.
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <coroutine>
 #include <exception>
@@ -12,6 +11,9 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/gate.hpp"
+
+namespace weft::contract {
 namespace {
 
 /// The least that a coroutine can return: it starts at once, and its result goes into a future.
@@ -35,33 +37,6 @@ int doubled(int number) { return 2 * number; }
 void nothing() {}
 int refused() { throw std::invalid_argument{"no"}; }
 std::vector<std::string> words(std::string of) { return {of, of}; }
-
-/// Of a process: sleeps until its pipe is written to.
-int behind(std::string path) {
-  FILE* const gate = std::fopen(path.c_str(), "r");
-  const int letter = std::fgetc(gate);
-  std::fclose(gate);
-  return letter;
-}
-class Gate {
- public:
-  Gate() {
-    if (::pipe(ends_) != 0) std::abort();
-  }
-  ~Gate() {
-    ::close(ends_[0]);
-    ::close(ends_[1]);
-  }
-  Gate(const Gate&) = delete;
-  Gate& operator=(const Gate&) = delete;
-  std::string path() const {
-    return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(ends_[0]);
-  }
-  void open() const { EXPECT_EQ(::write(ends_[1], "x", 1), 1); }
-
- private:
-  int ends_[2] = {};
-};
 
 Eager<int> sum_to(weft::Pool& pool, int last) {
   int sum = 0;
@@ -125,7 +100,7 @@ TEST(Coroutine, does_not_leave_its_thread_for_what_is_there_already) {
 TEST(Coroutine, that_is_destroyed_while_it_waits_is_not_resumed) {
   weft::Pool pool{{.limit = 1}};
   const Gate gate;
-  auto execution = pool.submit<behind>(gate.path());
+  auto execution = pool.submit<behind>(gate.path(), 'x');
   const auto waits = [](weft::Execution<int>& on, bool& resumed) -> Eager<int> {
     const int value = co_await on;
     resumed = true;
@@ -163,12 +138,12 @@ TEST(Coroutine, is_resumed_by_whoever_waits_for_the_same_pool) {
 TEST(Coroutine, is_refused_to_wait_otherwise_after_it_was_resumed) {
   weft::Pool pool{{.limit = 2}};
   const Gate gate;
-  auto late = pool.submit<behind>(gate.path());
+  auto late = pool.submit<behind>(gate.path(), 'x');
   auto early_gate = std::make_unique<Gate>();
   auto waits = [](weft::Execution<int> first, weft::Execution<int>& second) -> Eager<int> {
     co_await first;
     co_return second.get();
-  }(pool.submit<behind>(early_gate->path()), late);
+  }(pool.submit<behind>(early_gate->path(), 'y'), late);
   early_gate->open();
   EXPECT_THROW(waits.future.get(), weft::Error);
   gate.open();
@@ -176,3 +151,4 @@ TEST(Coroutine, is_refused_to_wait_otherwise_after_it_was_resumed) {
 }
 
 }  // namespace
+}  // namespace weft::contract

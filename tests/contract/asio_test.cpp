@@ -38,6 +38,20 @@ void nothing() {}
 int refused() { throw std::invalid_argument{"no"}; }
 std::string text(std::string of) { return of; }
 
+TEST(Asio, reads_as_in_the_readme) {
+  weft::Pool pool{{.limit = 2}};
+  asio::io_context context;
+  int answer = 0;
+  auto page = weft::async_get(pool.submit<text>("page"), asio::use_future);
+  weft::async_get(pool.submit<doubled>(21),
+                  asio::bind_executor(context, [&](std::exception_ptr error, int value) {
+                    if (!error) answer = value;
+                  }));
+  context.run();
+  EXPECT_EQ(answer, 42);
+  EXPECT_EQ(page.get(), "page");
+}
+
 TEST(Asio, calls_back_on_the_executor_that_the_token_names) {
   Pool pool{{.limit = 2}};
   asio::io_context context;

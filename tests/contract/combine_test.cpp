@@ -8,6 +8,7 @@
 #include <boost/fiber/fiber.hpp>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <fstream>
 #include <numeric>
 #include <string>
@@ -23,6 +24,8 @@ namespace weft::contract {
 namespace {
 
 int doubled(int number) { return 2 * number; }
+int square(int number) { return number * number; }
+std::string greeting(std::string whom) { return "hello " + whom; }
 void nothing() {}
 int refused(std::string why) { throw std::invalid_argument{why}; }
 std::string text(std::string of) { return of; }
@@ -33,6 +36,24 @@ Ints doubles(weft::Pool& pool, int count) {
   Ints executions;
   for (int i = 0; i < count; ++i) executions.push_back(pool.submit<doubled>(i));
   return executions;
+}
+
+TEST(All, reads_as_in_the_readme) {
+  weft::Pool pool{{.limit = 2}};
+  int used = 0;
+  const auto use = [&](const std::vector<int>& some) { used += static_cast<int>(some.size()); };
+  std::vector<weft::Execution<int>> executions;
+  for (int i = 1; i <= 10; ++i) executions.push_back(pool.submit<square>(i));
+
+  const std::vector<int> squares = weft::all(executions);         // in their order
+  for (auto [index, execution] : weft::as_completed(executions))  // as they come
+    std::printf("%zu: %d\n", index, execution.get());
+  if (auto some = weft::any_n_for(executions, 3, 100ms)) use(*some);
+  const auto [number, words] = weft::all(pool.submit<square>(7), pool.submit<greeting>("you"));
+  EXPECT_EQ(squares.back(), 100);
+  EXPECT_EQ(used, 3);
+  EXPECT_EQ(number, 49);
+  EXPECT_EQ(words, "hello you");
 }
 
 TEST(All, gives_the_values_in_the_order_of_the_executions) {

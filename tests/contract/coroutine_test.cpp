@@ -34,6 +34,7 @@ struct Eager {
 };
 
 int doubled(int number) { return 2 * number; }
+int square(int number) { return number * number; }
 void nothing() {}
 int refused() { throw std::invalid_argument{"no"}; }
 std::vector<std::string> words(std::string of) { return {of, of}; }
@@ -42,6 +43,17 @@ Eager<int> sum_to(weft::Pool& pool, int last) {
   int sum = 0;
   for (int i = 0; i <= last; ++i) sum += co_await pool.submit<doubled>(i);
   co_return sum;
+}
+
+Eager<int> sum_of_squares(weft::Pool& pool, int last) {
+  int sum = 0;
+  for (int i = 1; i <= last; ++i) sum += co_await pool.submit<square>(i);
+  co_return sum;
+}
+
+TEST(Coroutine, reads_as_in_the_readme) {
+  weft::Pool pool{{.limit = 2}};
+  EXPECT_EQ(sum_of_squares(pool, 10).future.get(), 385);
 }
 
 TEST(Coroutine, goes_on_with_the_value_while_its_thread_does_something_else) {

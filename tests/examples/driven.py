@@ -1,4 +1,4 @@
-"""Runs an example as a user would: the first argument names the program."""
+"""Runs an example as a user would: the arguments are the program and the C++ compiler."""
 
 import os
 import pathlib
@@ -7,7 +7,7 @@ import sys
 import tempfile
 import unittest
 
-PROGRAM = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
+PROGRAM, COMPILER = [os.path.abspath(sys.argv.pop(1)) for _ in range(2)] if len(sys.argv) > 2 else ("", "")
 WATCHDOG_SECONDS = 100
 
 

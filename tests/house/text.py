@@ -78,6 +78,18 @@ def check_umbrella(files):
                 yield Complaint(path, 0, "umbrella", "weft/weft.hpp does not include it")
 
 
+def check_samples(files):
+    """Each C++ sample of README.md stands in a test too, where it is compiled and run."""
+    tests = ["".join(text.split()) for path, text in files.items() if re.match(r"tests/.*\.[ch]pp$", path)]
+    path = "README.md"
+    readme = files.get(path, "")
+    for sample in re.finditer(r"^```cpp\n(.*?)^```", readme, re.DOTALL | re.MULTILINE):
+        code = "".join(sample.group(1).split())
+        if not any(code in test for test in tests):
+            line = readme.count("\n", 0, sample.start()) + 1
+            yield Complaint(path, line, "samples", "no test has this sample, so nobody knows whether it holds")
+
+
 def check(files):
     for path, text in files.items():
         yield from check_length(path, text)
@@ -87,3 +99,4 @@ def check(files):
         yield from check_throws(path, text)
         yield from check_neighbour(path, text)
     yield from check_umbrella(files)
+    yield from check_samples(files)

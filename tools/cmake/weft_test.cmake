@@ -144,7 +144,7 @@ function(weft_fuzz)
 endfunction()
 
 # weft_example(NAME hello SOURCES hello.cpp): a program as a user would write it, which passes if it returns 0; with
-# DRIVER hello_test.py, if that script does, which gets the program's path and runs it.
+# DRIVER hello_test.py, if that script does, which gets the paths of the program and of the compiler.
 function(weft_example)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;DRIVER" "SOURCES;LIBRARIES")
   set(target weft_example_${arg_NAME})
@@ -156,7 +156,8 @@ function(weft_example)
   if(arg_DRIVER)
     find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
     add_test(NAME examples.${arg_NAME}
-             COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/${arg_DRIVER}" $<TARGET_FILE:${target}>)
+             COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/${arg_DRIVER}" $<TARGET_FILE:${target}>
+                     "${CMAKE_CXX_COMPILER}")
   else()
     add_test(NAME examples.${arg_NAME} COMMAND ${target})
   endif()

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -177,6 +179,17 @@ class Exhausted : public Error {
 class ProtocolViolation : public Error {
  public:
   explicit ProtocolViolation(const std::string& message) : Error{message, {true, false, false}} {}
+};
+
+/// Of several executions fewer gave a value than any() or any_n() was asked for. The verdict is of all of them together.
+class AggregateError : public Error {
+ public:
+  /// `errors`: one for each execution, in their order; null for those that gave a value. At least one is not.
+  AggregateError(std::size_t wanted, std::vector<std::exception_ptr> errors);
+  [[nodiscard]] const std::vector<std::exception_ptr>& errors() const noexcept { return errors_; }
+
+ private:
+  std::vector<std::exception_ptr> errors_;
 };
 
 /// The pool or worker was shut down.

@@ -23,6 +23,8 @@ namespace weft {
 template <class R>
 class [[nodiscard]] Execution {
  public:
+  using Result = R;
+
   /// Of no task: valid() is false, and nothing else may be called.
   Execution() noexcept = default;
   explicit Execution(detail::CallHandle handle) noexcept : handle_{std::move(handle)} {}
@@ -101,6 +103,8 @@ class [[nodiscard]] Execution {
   }
 
  private:
+  friend struct detail::HandleOf;
+
   R value() const {
     const detail::Payload payload = handle_.value();
     if constexpr (std::is_void_v<R>) {

@@ -4,6 +4,8 @@
 
 #include <weft/buffer.hpp>
 #include <weft/codec.hpp>
+#include <weft/combine.hpp>
+#include <weft/coroutine.hpp>
 #include <weft/deadline.hpp>
 #include <weft/encoder.hpp>
 #include <weft/error.hpp>

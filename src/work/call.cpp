@@ -22,7 +22,7 @@ void CallTable::clear_extra(Call& call) noexcept {
   call.extra->exception = nullptr;
   call.extra->reason.clear();
   call.extra->output = {};
-  call.extra->continuation = nullptr;
+  call.extra->continuations.clear();
 }
 
 }  // namespace weft::work

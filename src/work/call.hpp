@@ -19,6 +19,7 @@ namespace weft::work {
 
 class Peer;
 class PoolCore;
+struct Watcher;
 
 /// Where a call stands. Written under the pool's lock.
 enum class Phase : std::uint8_t {
@@ -35,6 +36,12 @@ enum class Ending : std::uint8_t {
   exception,  ///< `exception` says it: something that happened on this side (crash, cancel, closed)
 };
 
+/// Runs once, in the order of registration, on the thread that settles the call, outside the pool's lock.
+struct Continuation {
+  const void* owner;  ///< who may take it back; nullptr: nobody
+  std::function<void()> step;
+};
+
 /// What a call has beside its two lines when it needs it: big payloads, blocks, continuations.
 struct CallExtra {
   std::unique_ptr<std::byte[]> bytes;
@@ -44,8 +51,8 @@ struct CallExtra {
   std::exception_ptr exception;
   std::string reason;  ///< of cancel()
   std::string output;  ///< what the task printed, with Output::capture
-  std::function<void()>
-      continuation;  ///< runs once, on the thread that settles the call, outside the pool's lock
+  std::vector<Continuation> continuations;
+  Watcher* watchers = nullptr;  ///< of Gatherings that wait for the call among others; linked
 };
 
 /// One submitted task, from submit to the end of its Execution. Two cache lines; an empty task touches the first alone.
@@ -61,8 +68,9 @@ struct alignas(64) Call {
   Encoding encoding = Encoding::nothing;
   bool abandoned : 1 = false;         ///< the Execution is gone: free at settling
   bool waited_for : 1 = false;        ///< `waker` wants to know
-  bool has_continuation : 1 = false;  ///< extra->continuation waits for the settling
-  bool continuing : 1 = false;        ///< it runs just now: the call must stay
+  bool has_continuation : 1 = false;  ///< extra->continuations wait for the settling
+  bool continuing : 1 = false;        ///< they run just now: the call must stay
+  bool watched : 1 = false;           ///< extra->watchers want to know
   bool stop_asked : 1 = false;        ///< cancel() came when it had begun, or might have
   bool has_extra : 1 = false;         ///< `extra` is used by this call
   std::uint16_t flags = 0;

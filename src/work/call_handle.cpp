@@ -104,7 +104,16 @@ bool CallHandle::cancel(const std::string& reason) {
 
 void CallHandle::on_settled(std::function<void()> continuation) {
   work::require_unforked();
-  core_->on_settled(*call_, std::move(continuation));
+  if (!core_->on_settled(*call_, nullptr, continuation)) continuation();
+}
+
+bool CallHandle::when_settled(const void* owner, std::function<void()> continuation) {
+  work::require_unforked();
+  return core_->on_settled(*call_, owner, continuation);
+}
+
+bool CallHandle::forget(const void* owner) noexcept {
+  return !process::in_forked_child() && core_->forget(*call_, owner);
 }
 
 void CallHandle::drop() noexcept {

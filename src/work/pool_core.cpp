@@ -305,32 +305,15 @@ void PoolCore::settle(Call& call) noexcept {
   call.peer = nullptr;
   if (!watchers_.empty()) [[unlikely]]
     wake_watchers();
-  if (call.has_continuation) [[unlikely]] {
-    call.has_continuation = false;
-    call.continuing = true;
-    after_.emplace_back([this, &call] { run_continuation(call); });
-    leave_slowly_ = true;
-  } else if (call.abandoned) {
+  if (call.has_continuation || call.watched) [[unlikely]]
+    tell(call);
+  if (call.abandoned && !call.continuing) {
     calls_.give_back(call);
     return;
   }
   // SYNC call-settled: the ending and its payload.
   call.state.store(Call::kSettled, base::release);
   if (call.waited_for) call.waker.wake();
-}
-
-void PoolCore::run_continuation(Call& call) {
-  const std::function<void()> continuation = std::move(call.extra->continuation);
-  try {
-    continuation();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "weft: a callback of an Execution threw %s: catch it there\n", error.what());
-  }
-  std::shared_ptr<PoolCore> last;
-  const Section section{*this};
-  call.continuing = false;
-  if (call.abandoned) calls_.give_back(call);
-  if (calls_.in_use() == 0) last.swap(keep_);
 }
 
 bool PoolCore::poll_locked() noexcept {

@@ -55,6 +55,9 @@ struct CoreStatus {
 /// The reactor of the calling thread. Throws Exhausted.
 fiber::Reactor& own_reactor();
 
+/// Throws Error where a callback of an Execution wants to wait.
+void require_may_wait();
+
 /// What a Pool and a Worker are made of: the calls, the queue, the workers, and the rules of who gets what.
 ///
 /// Any thread may submit, and any thread that waits reads the replies itself, under the lock; where nobody waits the
@@ -77,8 +80,17 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void release(Call& call) noexcept;
   /// True if the task will not run: it was taken back, and the call is settled as Cancelled.
   bool cancel(Call& call, const std::string& reason);
-  /// Runs `continuation` once the call is settled, on the thread that settles it or, if it is, on this one.
-  void on_settled(Call& call, std::function<void()> continuation);
+  /// Takes `continuation`, to be run once the call is settled on the thread that settles it; or leaves it where it is,
+  /// if the call has settled: false.
+  bool on_settled(Call& call, const void* owner, std::function<void()>& continuation);
+  /// Takes back what `owner` wanted to be run; false if it has been, or is just being.
+  bool forget(Call& call, const void* owner) noexcept;
+  /// Tells `watcher` when the call settles; false, and it is not told, if it has.
+  bool watch(Call& call, Watcher& watcher);
+  /// None of those that watch calls of this pool is told any more, nor is just being told.
+  void unwatch(std::span<Watcher> watchers) noexcept;
+  /// Lets `reactor` read this pool's answers while it has nothing else to do. Undone by detach().
+  void attach_to(fiber::Reactor& reactor);
 
   /// Starts a worker though no task waits for one.
   void warm_up();
@@ -139,7 +151,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void check();
   bool resend(Peer& peer, Call& call);
   bool poll_locked() noexcept;
-  void run_continuation(Call& call);
+  void tell(Call& call) noexcept;
+  void run_continuations(Call& call);
 
   // Control plane: pool_workers.cpp, on the attendant's thread.
   void want_workers();

@@ -80,6 +80,7 @@ void PoolCore::leave_slowly() noexcept {
 }
 
 bool PoolCore::shutdown(std::uint64_t deadline_ns) {
+  require_may_wait();
   fiber::Reactor& reactor = own_reactor();
   for (;;) {
     const fiber::Waker waker = reactor.waker();

@@ -46,14 +46,14 @@ bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_
   }
 }
 
+void PoolCore::attach_to(fiber::Reactor& reactor) {
+  reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
+  reactor.attach(*this, waiter_bell_.get(), bell_id_);
+}
+
 bool PoolCore::wait(Call& call, std::uint64_t deadline_ns) {
   if (call.settled()) return true;
-  if (Attendant::is_current()) {
-    throw Error{
-        "a callback of an Execution waits for another: it would wait for itself; submit there, and wait "
-        "elsewhere",
-        {}};
-  }
+  require_may_wait();
   fiber::Reactor& reactor = own_reactor();
   reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
   if (!reactor.others_ready() && spin(call, reactor, deadline_ns)) return true;
@@ -173,26 +173,6 @@ void PoolCore::flush_stops(Peer& peer) {
     return gone || peer.stop_log->write(id, seen);
   });
   process::futex_wake_all(peer.stop_log->head);
-}
-
-void PoolCore::on_settled(Call& call, std::function<void()> continuation) {
-  {
-    const Section section{*this};
-    if (call.phase != Phase::settled) {
-      auto& slot = call.more().continuation;
-      if (slot) {
-        slot = [first = std::move(slot), second = std::move(continuation)] {
-          first();
-          second();
-        };
-      } else {
-        slot = std::move(continuation);
-      }
-      call.has_continuation = true;
-      return;
-    }
-  }
-  continuation();
 }
 
 }  // namespace weft::work

@@ -139,6 +139,12 @@ class House(unittest.TestCase):
 
     def test_refuses_a_public_header_that_the_umbrella_forgets(self):
         self.refuses("umbrella", {"include/weft/weft.hpp": ONCE, "include/weft/pool.hpp": ONCE})
+        self.assertEqual(broken_rules({"include/weft/weft.hpp": ONCE, "include/weft/asio.hpp": ONCE}), [])
+
+    def test_refuses_a_sample_of_the_readme_that_no_test_has(self):
+        readme = "# It\n\n```cpp\nint x = f(1);\n```\n"
+        self.refuses("samples", {"README.md": readme, "tests/unit/a_test.cpp": "int x = f(2);\n"})
+        self.assertEqual(broken_rules({"README.md": readme, "tests/unit/a_test.cpp": "int x =\n    f(1);\n"}), [])
 
 
 @unittest.skipUnless(os.environ.get("CLANG_FORMAT"), "CLANG_FORMAT names no clang-format")

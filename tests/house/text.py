@@ -8,6 +8,8 @@ LINES_MAX = 450
 CODE = (".hpp", ".cpp", ".h", ".py", ".cmake")
 # In two halves, or this file would find itself.
 UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
+# Public headers that need what not every user of weft has installed.
+OPTIONAL = {"include/weft/asio.hpp"}
 SOMEBODYS_FOLDER = re.compile(r"(?:^|[^\w.$}])/(?:home|root|Users)/")
 NOT_A_NEIGHBOUR = {
     r"\bshm_open\s*\(": "nothing that weft makes has a name in the file system: memfd_create",
@@ -66,14 +68,26 @@ def check_neighbour(path, text):
 
 
 def check_umbrella(files):
-    """weft.hpp includes every public header."""
+    """weft.hpp includes every public header that is not optional."""
     umbrella = files.get("include/weft/weft.hpp")
     if umbrella is None:
         return
     for path in files:
-        if re.fullmatch(r"include/weft/\w+\.hpp", path) and path != "include/weft/weft.hpp":
+        if re.fullmatch(r"include/weft/\w+\.hpp", path) and path not in OPTIONAL | {"include/weft/weft.hpp"}:
             if f"#include <{path.removeprefix('include/')}>" not in umbrella:
                 yield Complaint(path, 0, "umbrella", "weft/weft.hpp does not include it")
+
+
+def check_samples(files):
+    """Each C++ sample of README.md stands in a test too, where it is compiled and run."""
+    tests = ["".join(text.split()) for path, text in files.items() if re.match(r"tests/.*\.[ch]pp$", path)]
+    path = "README.md"
+    readme = files.get(path, "")
+    for sample in re.finditer(r"^```cpp\n(.*?)^```", readme, re.DOTALL | re.MULTILINE):
+        code = "".join(sample.group(1).split())
+        if not any(code in test for test in tests):
+            line = readme.count("\n", 0, sample.start()) + 1
+            yield Complaint(path, line, "samples", "no test has this sample, so nobody knows whether it holds")
 
 
 def check(files):
@@ -85,3 +99,4 @@ def check(files):
         yield from check_throws(path, text)
         yield from check_neighbour(path, text)
     yield from check_umbrella(files)
+    yield from check_samples(files)

@@ -143,15 +143,23 @@ function(weft_fuzz)
   set_tests_properties(fuzz.${arg_NAME}.replays_its_corpus PROPERTIES TIMEOUT 120 LABELS fuzz)
 endfunction()
 
-# weft_example(NAME hello SOURCES hello.cpp): a program as a user would write it, which passes if it returns 0.
+# weft_example(NAME hello SOURCES hello.cpp): a program as a user would write it, which passes if it returns 0; with
+# DRIVER hello_test.py, if that script does, which gets the paths of the program and of the compiler.
 function(weft_example)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME" "SOURCES;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;DRIVER" "SOURCES;LIBRARIES")
   set(target weft_example_${arg_NAME})
   add_executable(${target} ${arg_SOURCES})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${arg_NAME}_example RUNTIME_OUTPUT_DIRECTORY "${WEFT_TEST_DIR}")
   weft_warnings(${target})
   target_link_libraries(${target} PRIVATE weft::weft ${arg_LIBRARIES})
   add_dependencies(weft_tests ${target})
-  add_test(NAME examples.${arg_NAME} COMMAND ${target})
+  if(arg_DRIVER)
+    find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+    add_test(NAME examples.${arg_NAME}
+             COMMAND Python3::Interpreter -B "${CMAKE_CURRENT_SOURCE_DIR}/${arg_DRIVER}" $<TARGET_FILE:${target}>
+                     "${CMAKE_CXX_COMPILER}")
+  else()
+    add_test(NAME examples.${arg_NAME} COMMAND ${target})
+  endif()
   set_tests_properties(examples.${arg_NAME} PROPERTIES TIMEOUT 120 LABELS examples)
 endfunction()

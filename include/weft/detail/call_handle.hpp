@@ -14,7 +14,22 @@ struct Call;
 class PoolCore;
 }  // namespace weft::work
 
+namespace weft {
+template <class R>
+class Execution;
+}
+
 namespace weft::detail {
+
+class CallHandle;
+
+/// For the parts of weft that look at the call behind an Execution.
+struct HandleOf {
+  template <class R>
+  static CallHandle& get(Execution<R>& execution) noexcept {
+    return execution.handle_;
+  }
+};
 
 /// The only owner of one submitted call, or a view of one that somebody keeps alive. Threads: one at a time.
 class WEFT_EXPORT CallHandle {
@@ -45,7 +60,12 @@ class WEFT_EXPORT CallHandle {
   /// Of a settled call: what the task printed, with Output::capture.
   [[nodiscard]] std::string output() const;
   bool cancel(const std::string& reason);
+  /// Runs `continuation` once the call is settled, on the thread that settles it or, if it is settled, here and now.
   void on_settled(std::function<void()> continuation);
+  /// The same where it is not settled yet: true. False, and `continuation` is dropped, if it is. The owner can forget it.
+  bool when_settled(const void* owner, std::function<void()> continuation);
+  /// Takes back what `owner` asked for: true. False if it has run, or is just about to.
+  bool forget(const void* owner) noexcept;
 
   /// For a callback, during which the call stays. Copyable only so that std::function can hold it.
   class View {
@@ -66,6 +86,7 @@ class WEFT_EXPORT CallHandle {
   [[nodiscard]] View view() const noexcept { return View{core_, call_}; }
 
  private:
+  friend class Gathering;
   void drop() noexcept;
   work::PoolCore* core_ = nullptr;  ///< lives as long as the call does
   work::Call* call_ = nullptr;

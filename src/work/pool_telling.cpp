@@ -1,0 +1,104 @@
+// Who is told when a call settles: callbacks, and those who wait for it among others.
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+#include <weft/error.hpp>
+
+#include "work/gathering.hpp"
+#include "work/pool_core.hpp"
+
+namespace weft::work {
+
+namespace {
+
+/// A callback may run between two fibers, where there is none to suspend, or on the thread that all others count on.
+thread_local bool in_callback = false;
+
+}  // namespace
+
+void require_may_wait() {
+  if (in_callback || Attendant::is_current()) {
+    throw Error{
+        "a callback of an Execution waits for another: it would wait for itself; submit there, and wait "
+        "elsewhere",
+        {}};
+  }
+}
+
+/// Those who want to know that `call` has settled: here, or after the lock.
+void PoolCore::tell(Call& call) noexcept {
+  if (call.watched) {
+    call.watched = false;
+    Gathering::tell(std::exchange(call.extra->watchers, nullptr), call.ending != Ending::value);
+  }
+  if (!call.has_continuation) return;
+  call.has_continuation = false;
+  call.continuing = true;
+  after_.emplace_back([this, &call] { run_continuations(call); });
+  leave_slowly_ = true;
+}
+
+void PoolCore::run_continuations(Call& call) {
+  const std::vector<Continuation> continuations = std::move(call.extra->continuations);
+  const bool was_in_callback = std::exchange(in_callback, true);
+  for (const Continuation& each : continuations) {
+    try {
+      each.step();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "weft: a callback of an Execution threw %s: catch it there\n", error.what());
+    }
+  }
+  in_callback = was_in_callback;
+  std::shared_ptr<PoolCore> last;
+  const Section section{*this};
+  call.continuing = false;
+  if (call.abandoned) calls_.give_back(call);
+  if (calls_.in_use() == 0) last.swap(keep_);
+}
+
+bool PoolCore::on_settled(Call& call, const void* owner, std::function<void()>& continuation) {
+  // The continuation may run on another thread at once, and end with the pool's last Execution.
+  const auto self = shared_from_this();
+  const Section section{*this};
+  if (call.phase == Phase::settled) return false;
+  call.more().continuations.push_back({owner, std::move(continuation)});
+  call.has_continuation = true;
+  return true;
+}
+
+bool PoolCore::forget(Call& call, const void* owner) noexcept {
+  std::function<void()> forgotten;  // user code: it ends after the lock
+  const Section section{*this};
+  if (!call.has_continuation) return false;
+  auto& all = call.extra->continuations;
+  const auto found =
+      std::find_if(all.begin(), all.end(), [owner](const auto& each) { return each.owner == owner; });
+  if (found == all.end()) return false;
+  forgotten = std::move(found->step);
+  all.erase(found);
+  call.has_continuation = !all.empty();
+  return true;
+}
+
+bool PoolCore::watch(Call& call, Watcher& watcher) {
+  const Section section{*this};
+  if (call.phase == Phase::settled) return false;
+  watcher.call = &call;
+  watcher.next = std::exchange(call.more().watchers, &watcher);
+  call.watched = true;
+  return true;
+}
+
+void PoolCore::unwatch(std::span<Watcher> watchers) noexcept {
+  const Section section{*this};
+  for (Watcher& watcher : watchers) {
+    if (watcher.core != this || watcher.call == nullptr) continue;
+    Watcher** link = &watcher.call->extra->watchers;
+    while (*link != &watcher) link = &(*link)->next;
+    *link = watcher.next;
+    watcher.call->watched = watcher.call->extra->watchers != nullptr;
+  }
+}
+
+}  // namespace weft::work

@@ -139,6 +139,12 @@ class TimedOut : public Error {
   TimedOut(const std::string& message, Verdict verdict) : Error{message, verdict} {}
 };
 
+/// submit() found the queue full (PoolOptions::queue_limit, OnFull::reject). Nothing was submitted.
+class QueueFull : public Error {
+ public:
+  explicit QueueFull(const std::string& message) : Error{message, {}} {}
+};
+
 /// cancel() took the task back before it began, or the task heeded it.
 class Cancelled : public Error {
  public:

@@ -66,10 +66,27 @@ struct WorkerOptions {
   std::string output_prefix = {};
 };
 
+/// What submit() does while PoolOptions::queue_limit tasks wait.
+enum class OnFull : std::uint8_t {
+  wait,    ///< suspends until there is room
+  reject,  ///< throws QueueFull
+};
+
 struct PoolOptions {
   /// Worker processes at the most, at least 1. Not given: the CPUs that this process may use, by affinity and cgroup
   /// quota.
   std::optional<std::size_t> limit = std::nullopt;
+  /// So many are started at once, and kept.
+  std::size_t minimum = 0;
+  /// A worker that has had nothing to do for so long ends, down to `minimum`. 0: never.
+  std::chrono::nanoseconds idle_timeout = std::chrono::seconds{30};
+  /// A worker is replaced after so many tasks, whatever they leave behind in it. 0: never.
+  std::uint64_t tasks_per_worker = 0;
+  /// So many tasks may wait for a worker; what submit() does with the next says `on_full`. 0: any number.
+  std::size_t queue_limit = 0;
+  OnFull on_full = OnFull::wait;
+  /// What holds for tasks that are submitted without with().
+  std::optional<TaskOptions> task = std::nullopt;
   WorkerOptions worker = {};
 };
 
@@ -105,6 +122,14 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
   ~Pool();
 
   [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
+  /// Another limit from now on. Workers that are too many finish what they have and end. Throws ArgumentError (0).
+  void resize(std::size_t limit);
+  /// Replaces all workers: each finishes what it has begun and ends, and others come for what waits.
+  void restart();
+  /// Suspends until no task waits or runs.
+  void wait_idle();
+  /// The same for at most `timeout`; false if it is not so by then.
+  [[nodiscard]] bool wait_idle_for(std::chrono::nanoseconds timeout);
   [[nodiscard]] PoolStatus status() const;
 
   /// Refuses further tasks (Closed), waits for those submitted, ends the workers. Suspends.
@@ -118,9 +143,27 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
   friend class detail::Submitter<Pool>;
   /// Throws Closed if there is none, since this was moved from.
   [[nodiscard]] work::PoolCore& core() const;
+  [[nodiscard]] const TaskOptions* task_options() const noexcept { return task_ ? &*task_ : nullptr; }
 
   std::shared_ptr<work::PoolCore> core_;
   std::size_t limit_ = 0;
+  std::optional<TaskOptions> task_;
 };
+
+/// The program's own pool, made with default options when it is first asked for. It ends with the program.
+WEFT_EXPORT Pool& pool();
+/// Puts another in its place, which the caller keeps; the first one that was made ends with the program all the same.
+/// Returns the one before, if any. nullptr: the next pool() makes one.
+WEFT_EXPORT Pool* replace_pool(Pool* other) noexcept;
+
+/// pool().submit().
+template <auto Function, class... Args>
+auto submit(Args&&... args) {
+  return pool().submit<Function>(std::forward<Args>(args)...);
+}
+template <class Task, class... Args>
+auto submit(const Task& task, Args&&... args) {
+  return pool().submit(task, std::forward<Args>(args)...);
+}
 
 }  // namespace weft

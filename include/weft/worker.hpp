@@ -33,6 +33,7 @@ class WEFT_EXPORT Worker : public detail::Submitter<Worker> {
   friend class detail::Submitter<Worker>;
   /// Throws Closed if there is none, since this was moved from.
   [[nodiscard]] work::PoolCore& core() const;
+  [[nodiscard]] static const TaskOptions* task_options() noexcept { return nullptr; }
 
   std::shared_ptr<work::PoolCore> core_;
 };

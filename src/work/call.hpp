@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -11,9 +12,11 @@
 #include <vector>
 #include <weft/buffer.hpp>
 #include <weft/codec.hpp>
+#include <weft/task_options.hpp>
 
 #include "base/atomic.hpp"
 #include "fiber/reactor.hpp"
+#include "work/attendant.hpp"
 
 namespace weft::work {
 
@@ -42,6 +45,22 @@ struct Continuation {
   std::function<void()> step;
 };
 
+/// The TaskOptions of a call, in ns of CLOCK_MONOTONIC; 0 for none.
+struct Terms {
+  std::uint64_t deadline_ns = 0;
+  std::uint64_t start_within_ns = 0;
+  std::uint64_t stop_after_ns = 0;
+  std::uint64_t run_limit_ns = 0;
+  std::uint32_t retries = 0;
+  bool is_late = false;  ///< it was asked to stop because of a limit
+  std::uint64_t serial = 0;
+  std::uint64_t start_by_ns = 0;
+  std::uint64_t began_ns = 0;
+  Attendant::Timer timer = {};
+};
+/// Throws ArgumentError.
+Terms terms_of(const TaskOptions& options);
+
 /// What a call has beside its two lines when it needs it: big payloads, blocks, continuations.
 struct CallExtra {
   std::unique_ptr<std::byte[]> bytes;
@@ -50,6 +69,7 @@ struct CallExtra {
   std::vector<Buffer> attachments;
   std::exception_ptr exception;
   std::string reason;  ///< of cancel()
+  Terms terms;
   std::string output;  ///< what the task printed, with Output::capture
   std::vector<Continuation> continuations;
   Watcher* watchers = nullptr;  ///< of Gatherings that wait for the call among others; linked
@@ -71,9 +91,11 @@ struct alignas(64) Call {
   bool has_continuation : 1 = false;  ///< extra->continuations wait for the settling
   bool continuing : 1 = false;        ///< they run just now: the call must stay
   bool watched : 1 = false;           ///< extra->watchers want to know
+  bool timed : 1 = false;             ///< extra->terms hold
   bool stop_asked : 1 = false;        ///< cancel() came when it had begun, or might have
   bool has_extra : 1 = false;         ///< `extra` is used by this call
   std::uint16_t flags = 0;
+  Priority priority = Priority::normal;
   /// Its slot in the table, and above that which use of the slot it is. One word: two halves that were stored one by
   /// one could not be read together without waiting for both to reach the cache.
   std::uint64_t id = 0;
@@ -164,6 +186,41 @@ class CallList {
   std::size_t size_ = 0;
 };
 
+/// The tasks that wait: those of a higher priority first, and of the same first in, first out.
+class CallQueue {
+ public:
+  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  [[nodiscard]] Call* front() const noexcept {
+    for (const CallList& list : lists_) {
+      if (!list.empty()) return list.front();
+    }
+    return nullptr;
+  }
+  void push_back(Call& call) noexcept {
+    of(call).push_back(call);
+    ++size_;
+  }
+  void push_front(Call& call) noexcept {
+    of(call).push_front(call);
+    ++size_;
+  }
+  void remove(Call& call) noexcept {
+    of(call).remove(call);
+    --size_;
+  }
+  Call* pop_front() noexcept {
+    Call* const call = front();
+    remove(*call);
+    return call;
+  }
+
+ private:
+  CallList& of(const Call& call) noexcept { return lists_[static_cast<std::size_t>(call.priority)]; }
+  std::array<CallList, 3> lists_;
+  std::size_t size_ = 0;
+};
+
 /// The slot table: finds the call that a reply belongs to, by index and generation, and hands out slots without
 /// allocating once it has grown to what is in use. Threads: under the pool's lock.
 class CallTable {
@@ -190,6 +247,10 @@ class CallTable {
     if (slot >= slots_) return nullptr;
     Call& call = blocks_[slot / kBlock][slot % kBlock];
     return call.generation() == generation && call.phase == Phase::sent ? &call : nullptr;
+  }
+  /// The call in `slot`, whatever it is at; nullptr if there is no such slot.
+  [[nodiscard]] Call* in(std::uint32_t slot) noexcept {
+    return slot < slots_ ? &blocks_[slot / kBlock][slot % kBlock] : nullptr;
   }
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
 

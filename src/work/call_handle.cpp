@@ -5,6 +5,7 @@
 #include <weft/execution.hpp>
 #include <weft/task_scope.hpp>
 
+#include "base/clock.hpp"
 #include "process/crash_record.hpp"
 #include "process/forked.hpp"
 #include "process/symbolize.hpp"
@@ -37,6 +38,18 @@ Payload payload_of(const work::Call& call) {
 
 std::string output_of(const work::Call& call) { return call.has_extra ? call.extra->output : std::string{}; }
 
+/// The task stopped because it was asked to: says by whom. Returns if nobody had.
+void throw_stopped(const work::Call& call) {
+  if (!call.has_extra) return;
+  const work::Terms& terms = call.extra->terms;
+  const Verdict verdict{.may_have_run = true, .retry_is_safe = false, .worker_survived = true};
+  // The worker keeps the deadline itself, so that it may come before this side's own notice of it.
+  if (terms.deadline_ns != 0 && terms.deadline_ns <= base::now_ns())
+    throw TimedOut{"the task stopped, since its deadline has passed", verdict};
+  if (terms.is_late) throw TimedOut{"the task stopped, since " + call.extra->reason, verdict};
+  if (call.stop_asked) throw Cancelled{call.extra->reason, true};
+}
+
 [[noreturn]] void throw_failure(const work::Call& call) {
   const Payload payload = payload_of(call);
   if (payload.bytes.size() > wire::kFailureBytesMax) {
@@ -48,9 +61,7 @@ std::string output_of(const work::Call& call) { return call.has_extra ? call.ext
   if (!report)
     throw ProtocolViolation{"a worker told of a failure in a way that does not hold: " +
                             report.fault().message};
-  if (call.stop_asked && !report->chain.empty() && report->chain.front().type == "weft::Cancelled") {
-    throw Cancelled{call.extra->reason, true};
-  }
+  if (!report->chain.empty() && report->chain.front().type == "weft::Cancelled") throw_stopped(call);
   if (report->kind == wire::FailureReport::Kind::unknown_task) {
     report->message = "task " + work::describe_call(call) + " is unknown: " + report->message;
   }

@@ -56,7 +56,12 @@ class Peer {
   std::uint32_t window = 1;
   std::uint32_t returns_owed =
       0;  ///< frames that were taken back in time and that it has not answered `returned` yet
-  bool listed_idle = false;            ///< stands in the pool's list of idle workers
+  bool listed_idle = false;               ///< stands in the pool's list of idle workers
+  std::uint64_t late_serial = 0;          ///< Terms::serial of the task that went beyond its run_limit
+  std::uint64_t tasks_left = UINT64_MAX;  ///< until it is recycled
+  std::uint64_t tended_position =
+      0;                         ///< up to where its answers had been read at the last look for idle workers
+  std::uint32_t idle_looks = 0;  ///< how many of them in a row found it idle
   std::uint64_t checked_position = 0;  ///< up to where its answers had been read at the last check
   bool captures = false;               ///< what its tasks print is kept with them
   bool look_due = false;               ///< frames went out without a look whether the worker sleeps
@@ -70,7 +75,7 @@ class Peer {
   ring::LaneView peer_view;
   base::UniqueFd bell;  ///< wakes the worker
   link::StopLog* stop_log = nullptr;
-  std::vector<std::uint64_t> stops;  ///< calls that shall stop and for which the log had no room yet
+  std::vector<std::uint64_t> stops;      ///< calls that shall stop and for which the log had no room yet
   std::shared_ptr<WorkerOutput> output;  ///< null with Output::inherit
   std::uint64_t control_watch = 0;
   std::uint64_t end_watch = 0;

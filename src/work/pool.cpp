@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <atomic>
 #include <weft/pool.hpp>
 #include <weft/worker.hpp>
 
@@ -111,13 +112,62 @@ std::size_t limit_of(const PoolOptions& options) {
 
 }  // namespace
 
-Pool::Pool(PoolOptions options) : limit_{limit_of(options)} {
-  core_ = work::PoolCore::make(core_options(options.worker, limit_));
+Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task} {
+  if (options.minimum > limit_) {
+    throw ArgumentError{"PoolOptions::minimum is " + std::to_string(options.minimum) +
+                        ", more than the limit of " + std::to_string(limit_)};
+  }
+  if (options.idle_timeout < std::chrono::nanoseconds::zero())
+    throw ArgumentError{"PoolOptions::idle_timeout is negative: give 0 for never"};
+  if (options.on_full > OnFull::reject)
+    throw ArgumentError{"PoolOptions::on_full is none of wait and reject"};
+  if (options.task) static_cast<void>(work::terms_of(*options.task));
+  work::CoreOptions core = core_options(options.worker, limit_);
+  core.minimum = options.minimum;
+  core.idle_timeout_ns = static_cast<std::uint64_t>(options.idle_timeout.count());
+  core.tasks_per_worker = options.tasks_per_worker;
+  core.queue_limit = options.queue_limit;
+  core.reject_when_full = options.on_full == OnFull::reject;
+  core_ = work::PoolCore::make(std::move(core));
+  for (std::size_t i = 0; i < options.minimum; ++i) core_->warm_up();
 }
+
+void Pool::resize(std::size_t limit) {
+  if (limit == 0) throw ArgumentError{"a pool cannot be resized to 0 workers: it needs at least one"};
+  limit_ = limit;
+  if (core_) own(core_)->resize(limit);
+}
+
+void Pool::restart() {
+  if (core_) own(core_)->restart();
+}
+
+void Pool::wait_idle() {
+  if (core_) static_cast<void>(own(core_)->wait_until_idle(fiber::Reactor::kNever));
+}
+
+bool Pool::wait_idle_for(std::chrono::nanoseconds timeout) {
+  return !core_ || own(core_)->wait_until_idle(detail::deadline_after(timeout));
+}
+
+namespace {
+
+std::atomic<Pool*> the_pool{nullptr};
+
+}  // namespace
+
+Pool& pool() {
+  if (Pool* const chosen = the_pool.load()) return *chosen;
+  static Pool own_pool;
+  return own_pool;
+}
+
+Pool* replace_pool(Pool* other) noexcept { return the_pool.exchange(other); }
 
 Pool& Pool::operator=(Pool&& other) noexcept {
   std::swap(core_, other.core_);
   std::swap(limit_, other.limit_);
+  std::swap(task_, other.task_);
   return *this;
 }
 

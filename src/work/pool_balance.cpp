@@ -57,7 +57,10 @@ Peer* PoolCore::next_peer_with_room() noexcept {
     if (cursor_ >= count) cursor_ = 0;
     Peer& peer = *serving_[cursor_];
     if (!peer.has_room()) peer.adapt_window();
-    if (peer.has_room()) return &peer;
+    if (peer.has_room()) {
+      if (can_grow()) check_later();
+      return &peer;
+    }
     ++cursor_;
   }
   return nullptr;
@@ -98,6 +101,7 @@ void PoolCore::share_out() {
 /// A worker from which nothing has come for a while is in a long task: what it has not begun goes to those that are idle,
 /// to each its share.
 void PoolCore::unstick(Peer& stuck) {
+  if (some_idle_peer() == nullptr) return start_another();
   std::size_t left = stuck.sent.size() - 1;
   std::size_t idle_ones = 0;
   for (const Peer* const peer : serving_) idle_ones += peer->sent.empty() ? 1 : 0;
@@ -110,9 +114,19 @@ void PoolCore::unstick(Peer& stuck) {
   }
 }
 
+bool PoolCore::can_grow() const noexcept { return peers_.size() + starts_posted_ < options_.limit; }
+
+/// For what is stuck behind a long task, though it does not wait in the queue. One at a time: it will take its share.
+void PoolCore::start_another() {
+  const bool on_its_way = starts_posted_ != 0 || peers_.size() > serving_.size();
+  if (closed_ || on_its_way || circuit_until_ns_ != 0 || !can_grow()) return;
+  ++starts_posted_;
+  Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
+}
+
 /// Nothing has come from anybody for as long as somebody has spun.
 void PoolCore::unstick_all() {
-  if (serving_.size() < 2) return;
+  if (serving_.size() < 2 && !can_grow()) return;
   // By index: sending to a worker that has died takes it out of the list.
   for (std::size_t i = 0; i < serving_.size(); ++i) {
     if (serving_[i]->sent.size() >= 2) unstick(*serving_[i]);
@@ -153,7 +167,7 @@ void PoolCore::check() {
     if (std::exchange(peer.checked_position, peer.port.in.position()) == peer.port.in.position())
       unstick(peer);
   }
-  if (again && some_idle_peer() != nullptr) check_later();
+  if (again && (can_grow() || some_idle_peer() != nullptr)) check_later();
 }
 
 }  // namespace weft::work

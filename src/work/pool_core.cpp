@@ -22,21 +22,33 @@ std::uint64_t Peer::window_ticks() noexcept {
 // Submitting.
 
 Call& PoolCore::submit(const detail::Request& request) {
+  if (options_.queue_limit != 0) [[unlikely]]
+    wait_for_room();
+  if (request.options != nullptr) [[unlikely]]
+    return submit_on_terms(request);
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
   if (request.payload.bytes.size() <= base::kInlineBytesMax) [[likely]]
     return submit_framed(request, flags);
   return submit_in_block(request, flags);
 }
 
-/// A payload that does not fit a frame goes into a block before anything else, so that nothing has to be undone.
-Call& PoolCore::submit_in_block(const detail::Request& request, std::uint16_t flags) {
-  std::vector<Buffer> with_block{Buffer::copy_of(request.payload.bytes)};
-  with_block.insert(with_block.end(), request.payload.attachments.begin(), request.payload.attachments.end());
-  return submit_framed({request.function, request.is_named, {request.payload.encoding, {}, with_block}},
-                       static_cast<std::uint16_t>(flags | wire::kPayloadInBlock));
+Call& PoolCore::submit_on_terms(const detail::Request& request) {
+  const Terms terms = terms_of(*request.options);
+  const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
+  if (request.payload.bytes.size() <= base::kInlineBytesMax) return submit_framed(request, flags, &terms);
+  return submit_in_block(request, flags, &terms);
 }
 
-Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flags) {
+/// A payload that does not fit a frame goes into a block before anything else, so that nothing has to be undone.
+Call& PoolCore::submit_in_block(const detail::Request& request, std::uint16_t flags, const Terms* terms) {
+  std::vector<Buffer> with_block{Buffer::copy_of(request.payload.bytes)};
+  with_block.insert(with_block.end(), request.payload.attachments.begin(), request.payload.attachments.end());
+  return submit_framed(
+      {request.function, request.is_named, {request.payload.encoding, {}, with_block}, request.options},
+      static_cast<std::uint16_t>(flags | wire::kPayloadInBlock), terms);
+}
+
+Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flags, const Terms* terms) {
   const Section section{*this};
   if (closed_) [[unlikely]]
     throw Closed{closed_reason_};
@@ -47,10 +59,15 @@ Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flag
   call.waited_for = false;
   call.has_continuation = false;
   call.stop_asked = false;
+  call.priority = Priority::normal;
   call.ending = Ending::value;
   call.encoding = request.payload.encoding;
   call.flags = flags;
   call.function = request.function;
+  if (terms != nullptr) [[unlikely]] {
+    call.priority = request.options->priority;
+    set_terms(call, *terms, request.payload);
+  }
   if (queue_.empty()) [[likely]] {
     Peer* const peer = next_peer();
     if (peer != nullptr && send(*peer, call, request.payload)) [[likely]]
@@ -76,9 +93,11 @@ void PoolCore::enqueue(Call& call, const detail::Payload& payload) {
 void PoolCore::start_serving(Peer& peer) {
   peer.state = Peer::State::serving;
   serving_.push_back(&peer);
+  if (options_.tasks_per_worker != 0) peer.tasks_left = options_.tasks_per_worker;
   idle_.reserve(serving_.size());
   idle_.push_back(&peer);
   peer.listed_idle = true;
+  tend_later();
 }
 
 void PoolCore::stop_serving(Peer& peer) noexcept {
@@ -91,6 +110,8 @@ void PoolCore::stop_serving(Peer& peer) noexcept {
 void PoolCore::no_longer_sent(Peer& peer, Call& call) noexcept {
   peer.sent.remove(call);
   call.peer = nullptr;
+  if (!peer.sent.empty() && peer.sent.front()->timed) [[unlikely]]
+    start_clock(peer);
   if (!peer.sent.empty() || peer.listed_idle || peer.state != Peer::State::serving) return;
   idle_.push_back(&peer);  // start_serving() has made the room
   peer.listed_idle = true;
@@ -105,6 +126,8 @@ bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
   header.kind = wire::Kind::task;
   header.encoding = static_cast<std::uint8_t>(call.encoding);
   header.flags = call.flags;
+  if (call.timed) [[unlikely]]
+    header.deadline_ns = call.extra->terms.deadline_ns;
   if (!payload.attachments.empty()) [[unlikely]] {
     if (!send_with_blocks(peer, call, header, payload)) return false;
   } else if (!peer.port.send(header, {}, payload.bytes, &call.position)) [[unlikely]] {
@@ -124,6 +147,12 @@ bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
     peer.look_due = true;
   }
   peer.port.out.prepare();
+  if (had_none && call.timed) [[unlikely]]
+    start_clock(peer);
+  if (--peer.tasks_left == 0) [[unlikely]] {
+    peer.last_words = "recycled after PoolOptions::tasks_per_worker tasks";
+    retire(peer);
+  }
   return true;
 }
 
@@ -305,6 +334,8 @@ void PoolCore::settle(Call& call) noexcept {
   call.peer = nullptr;
   if (!watchers_.empty()) [[unlikely]]
     wake_watchers();
+  if (call.timed) [[unlikely]]
+    drop_terms(call);
   if (call.has_continuation || call.watched) [[unlikely]]
     tell(call);
   if (call.abandoned && !call.continuing) {

@@ -36,6 +36,11 @@ struct CoreOptions {
   process::Allowance allowance;
   Output output = Output::inherit;
   std::string output_prefix;
+  std::size_t minimum = 0;
+  std::uint64_t idle_timeout_ns = 0;
+  std::uint64_t tasks_per_worker = 0;
+  std::size_t queue_limit = 0;
+  bool reject_when_full = false;
   bool replace = true;        ///< start another worker for one that ended
   std::string what = "pool";  ///< for messages
 };
@@ -101,6 +106,13 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   /// The pool object is gone.
   void abandon();
 
+  /// Another number of workers at the most; those who are too many finish what they have and end.
+  void resize(std::size_t limit);
+  /// The workers finish what they have and end; others come for what waits.
+  void restart();
+  /// Suspends until no task waits or runs: true; or the deadline: false.
+  bool wait_until_idle(std::uint64_t deadline_ns);
+
   [[nodiscard]] CoreStatus status();
 
   bool poll() noexcept override;
@@ -117,8 +129,9 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
  private:
   // Data plane: pool_core.cpp.
-  Call& submit_framed(const detail::Request& request, std::uint16_t flags);
-  Call& submit_in_block(const detail::Request& request, std::uint16_t flags);
+  Call& submit_on_terms(const detail::Request& request);
+  Call& submit_framed(const detail::Request& request, std::uint16_t flags, const Terms* terms = nullptr);
+  Call& submit_in_block(const detail::Request& request, std::uint16_t flags, const Terms* terms = nullptr);
   bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns);
   bool drain(Peer& peer) noexcept;
   // Inlined: each has one caller, and half of its work would be to save and restore registers.
@@ -139,6 +152,24 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   inline void no_longer_sent(Peer& peer, Call& call) noexcept;
   void start_serving(Peer& peer);
   void stop_serving(Peer& peer) noexcept;
+  // Time limits and retries: pool_clocks.cpp.
+  void set_terms(Call& call, const Terms& terms, const detail::Payload& payload);
+  void set_timer(Call& call, std::uint64_t at_ns);
+  void drop_terms(Call& call) noexcept;
+  void start_clock(Peer& peer);
+  void next_timer(Call& call);
+  void on_time(std::uint32_t slot, std::uint64_t serial);
+  bool take_back(Call& call);
+  void stop_late(Call& call, const std::string& reason);
+  void end_by_limit(Call& call);
+  bool retry(const Peer& gone, Call& call);
+
+  // Upkeep: pool_upkeep.cpp.
+  void tend_later();
+  void tend();
+  void wait_for_room();
+  bool wait_until(const std::function<bool()>& condition, std::uint64_t deadline_ns);
+
   // Who gets what: pool_balance.cpp.
   Peer* peer_with_little() noexcept;
   Peer* some_idle_peer() noexcept;
@@ -147,6 +178,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void unstick(Peer& stuck);
   void unstick_all();
   bool move(Peer& from, Peer& to, std::size_t count);
+  [[nodiscard]] bool can_grow() const noexcept;
+  void start_another();
   void check_later();
   void check();
   bool resend(Peer& peer, Call& call);
@@ -189,7 +222,9 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   base::Mutex lock_;  // guards all below
   doorbell::Sleeper sleeper_;
   CallTable calls_;
-  CallList queue_;
+  CallQueue queue_;
+  std::uint64_t last_serial_ = 0;
+  bool tend_posted_ = false;
   std::vector<Peer*> serving_;
   std::vector<Peer*>
       idle_;  ///< those of them that have nothing to do, the last one that had last; and some that have

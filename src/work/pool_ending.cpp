@@ -107,7 +107,7 @@ bool PoolCore::shutdown(std::uint64_t deadline_ns) {
     reactor.detach(*this);
     if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) {
       const Section section{*this};
-      watchers_.clear();
+      wake_watchers();  // this one's waker goes; the others look again
       return peers_.empty();
     }
   }

@@ -6,7 +6,6 @@
 
 #include "base/clock.hpp"
 #include "process/futex.hpp"
-#include "ring/take_back.hpp"
 #include "work/faults.hpp"
 #include "work/pool_core.hpp"
 
@@ -136,14 +135,9 @@ bool PoolCore::cancel(Call& call, const std::string& reason) {
   if (call.phase == Phase::sent) static_cast<void>(drain(*call.peer));
   if (call.phase == Phase::settled) return false;
   call.more().reason = reason;
-  if (call.phase == Phase::sent) {
-    Peer& peer = *call.peer;
-    if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) != ring::TakeBack::taken) {
-      ask_to_stop(peer, call);
-      return false;
-    }
-    ++peer.returns_owed;
-    if (!on_returned(peer, call)) return false;
+  if (!take_back(call)) {
+    if (call.phase == Phase::sent) ask_to_stop(*call.peer, call);
+    return false;
   }
   queue_.remove(call);
   settle_cancelled(call);

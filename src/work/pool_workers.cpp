@@ -52,7 +52,7 @@ void PoolCore::want_workers() {
       peers_.begin(), peers_.end(), [](const auto& peer) { return peer->state == Peer::State::starting; }));
   std::size_t under_way = starting + starts_posted_;
   std::size_t all = peers_.size() + starts_posted_;
-  while (under_way < queue_.size() && all < options_.limit) {
+  while ((under_way < queue_.size() || all < options_.minimum) && all < options_.limit) {
     ++starts_posted_;
     ++under_way;
     ++all;
@@ -273,6 +273,7 @@ void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::
   adapt_spinning();
   if (closed_ && queue_.empty()) return retire(peer);
   refill();
+  unstick_all();
   if (!queue_.empty()) want_workers();
   wake_watchers();
 }
@@ -342,7 +343,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     if (call.position >= begun && !gone->killed && gone->violation.empty() && on_returned(*gone, call))
       continue;
     gone->sent.remove(call);
-    lost.push_front(call);
+    if (!retry(*gone, call)) lost.push_front(call);
   }
   const bool unexpected = !gone->killed && gone->last_words.empty();
   if (unexpected) ++workers_lost_;
@@ -359,7 +360,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     while (!queue_.empty()) settle_with(*queue_.pop_front(), std::make_exception_ptr(Closed{closed_reason_}));
   }
   refill();
-  if (!queue_.empty()) want_workers();
+  if (!queue_.empty() || options_.minimum != 0) want_workers();
   wake_watchers();
 }
 
@@ -377,7 +378,10 @@ std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStat
         ProtocolViolation{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
                           ") broke the protocol and was killed: " + peer.violation});
   }
-  if (peer.killed) return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});
+  if (peer.late_serial != 0 && call.timed && call.extra->terms.serial == peer.late_serial)
+    return std::make_exception_ptr(TimedOut{peer.last_words, Verdict{true, false, false}});
+  if (peer.killed || peer.late_serial != 0)
+    return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});
   if (const std::string limit = process::limit_hit(options_.allowance, status); !limit.empty()) {
     return std::make_exception_ptr(
         WorkerKilled{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +

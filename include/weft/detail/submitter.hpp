@@ -10,6 +10,7 @@
 #include <weft/execution.hpp>
 #include <weft/named_task.hpp>
 #include <weft/task.hpp>
+#include <weft/task_options.hpp>
 
 namespace weft::work {
 class PoolCore;
@@ -24,6 +25,7 @@ struct Request {
   std::uint64_t function = 0;  ///< where its entry lies in the binary, or the id of its name
   bool is_named = false;
   Payload payload;
+  const TaskOptions* options = nullptr;
 };
 
 /// Which task, without its arguments.
@@ -90,7 +92,10 @@ struct LambdaResult<Lambda, Args...> {
   using type = std::remove_cvref_t<std::invoke_result_t<Lambda&, TaskScope&, Args...>>;
 };
 
-/// The submit() that pools and workers have in common; `Self::core()` says where to.
+class Submission;
+
+/// The submit() that pools and workers have in common; `Self::core()` says where to, `Self::task_options()` on what terms
+/// (nullptr: none).
 template <class Self>
 class Submitter {
  public:
@@ -134,6 +139,13 @@ class Submitter {
     return send<R, std::remove_cvref_t<Parameters_>...>({task.id(), true}, std::forward<Args>(args)...);
   }
 
+  /// The same submit() for tasks with a priority, time limits or retries:
+  ///
+  ///   pool.with({.priority = weft::Priority::high, .run_limit = 5s}).submit<render>(page);
+  ///
+  /// Throws Closed. To be used at once; submit() then throws ArgumentError too (a negative time).
+  [[nodiscard]] Submission with(const TaskOptions& options);
+
  private:
   Self& self() noexcept { return static_cast<Self&>(*this); }
 
@@ -151,7 +163,7 @@ class Submitter {
   }
   template <class R, class Packed_>
   Execution<R> enqueue(TaskId id, const Packed_& packed) {
-    const Request request{id.function, id.is_named, packed.payload()};
+    const Request request{id.function, id.is_named, packed.payload(), self().task_options()};
     work::PoolCore& core = self().core();
     return Execution<R>{CallHandle{core, submit_to(core, request)}};
   }
@@ -175,5 +187,23 @@ class Submitter {
     }
   }
 };
+
+/// A pool or worker, and the terms on which it gets tasks. Valid as long as the former.
+class Submission : public Submitter<Submission> {
+ public:
+  Submission(work::PoolCore& core, const TaskOptions& options) : core_{&core}, options_{options} {}
+
+ private:
+  friend class Submitter<Submission>;
+  [[nodiscard]] work::PoolCore& core() const noexcept { return *core_; }
+  [[nodiscard]] const TaskOptions* task_options() const noexcept { return &options_; }
+  work::PoolCore* core_;
+  TaskOptions options_;
+};
+
+template <class Self>
+Submission Submitter<Self>::with(const TaskOptions& options) {
+  return Submission{self().core(), options};
+}
 
 }  // namespace weft::detail

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <weft/deadline.hpp>
+
+namespace weft {
+
+/// Which of the tasks that wait goes first. One that a worker has been handed is not overtaken any more; that is some
+/// 100 us of work at most.
+enum class Priority : std::uint8_t { high, normal, low };
+
+/// What holds for one task, or, in PoolOptions::task, for all of a pool. A time of 0 is no limit.
+struct TaskOptions {
+  Priority priority = Priority::normal;
+  /// Of the whole: a task that has not begun by then fails with TimedOut; one that runs is asked to stop
+  /// (TaskScope::stop_token(), TaskScope::deadline()).
+  std::optional<Deadline> deadline = std::nullopt;
+  /// A task that has not begun so long after submit() fails with TimedOut.
+  std::chrono::nanoseconds start_within{0};
+  /// So long after it began, the task is asked to stop; if it then throws Cancelled, get() throws TimedOut.
+  std::chrono::nanoseconds stop_after{0};
+  /// So long after it began, its worker is killed and replaced, and the task fails with TimedOut; what had not begun
+  /// there goes elsewhere. Counted, in a worker that runs several tasks at once, from when those before it are done.
+  std::chrono::nanoseconds run_limit{0};
+  /// The task may run again after its worker died under it, so often: only for tasks that do no harm twice. The last
+  /// death is what the caller is told of. Its arguments are kept until it is done.
+  std::uint32_t retries = 0;
+};
+
+}  // namespace weft

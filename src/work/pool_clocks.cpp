@@ -1,0 +1,167 @@
+// The time limits of tasks, and their retries. Only tasks that have any pay for them: with timers of the attendant.
+
+#include <signal.h>
+
+#include <algorithm>
+#include <string>
+#include <weft/error.hpp>
+
+#include "base/clock.hpp"
+#include "ring/take_back.hpp"
+#include "work/obituary.hpp"
+#include "work/pool_core.hpp"
+
+namespace weft::work {
+
+namespace {
+
+std::uint64_t positive(std::chrono::nanoseconds time, const char* name) {
+  if (time < std::chrono::nanoseconds::zero())
+    throw ArgumentError{std::string{"TaskOptions::"} + name + " is negative: give 0 for no limit"};
+  return static_cast<std::uint64_t>(time.count());
+}
+
+std::string in_ms(std::uint64_t ns) { return std::to_string((ns + 999'999) / 1'000'000) + " ms"; }
+
+std::uint64_t sooner(std::uint64_t one, std::uint64_t other) {
+  return one == 0 ? other : other == 0 ? one : std::min(one, other);
+}
+
+}  // namespace
+
+Terms terms_of(const TaskOptions& options) {
+  Terms terms;
+  if (options.priority > Priority::low)
+    throw ArgumentError{"TaskOptions::priority is none of high, normal and low"};
+  if (options.deadline)
+    terms.deadline_ns = std::max<std::uint64_t>(detail::deadline_at(*options.deadline), 1);
+  terms.start_within_ns = positive(options.start_within, "start_within");
+  terms.stop_after_ns = positive(options.stop_after, "stop_after");
+  terms.run_limit_ns = positive(options.run_limit, "run_limit");
+  terms.retries = options.retries;
+  return terms;
+}
+
+/// Under the lock, of a call that was just taken.
+void PoolCore::set_terms(Call& call, const Terms& terms, const detail::Payload& payload) {
+  Terms& own = call.more().terms = terms;
+  own.serial = ++last_serial_;
+  call.timed = true;
+  if (own.retries != 0) {
+    call.store(payload.bytes.data(), static_cast<std::uint32_t>(payload.bytes.size()));
+    call.extra->attachments.assign(payload.attachments.begin(), payload.attachments.end());
+  }
+  if (own.start_within_ns != 0) own.start_by_ns = base::now_ns() + own.start_within_ns;
+  set_timer(call, sooner(own.deadline_ns, own.start_by_ns));
+}
+
+void PoolCore::set_timer(Call& call, std::uint64_t at_ns) {
+  Terms& terms = call.extra->terms;
+  Attendant::get().cancel(terms.timer);
+  if (at_ns == 0) return;
+  terms.timer =
+      Attendant::get().at(at_ns, [weak = weak_from_this(), slot = call.slot(), serial = terms.serial] {
+        if (const auto core = weak.lock()) core->on_time(slot, serial);
+      });
+}
+
+/// The call is settled: nothing of it is due any more.
+void PoolCore::drop_terms(Call& call) noexcept {
+  call.timed = false;
+  Attendant::get().cancel(call.extra->terms.timer);
+}
+
+/// A task with a limit on its run is the first of those that its worker has: it runs, or is about to.
+void PoolCore::start_clock(Peer& peer) {
+  Call& call = *peer.sent.front();
+  Terms& terms = call.extra->terms;
+  if (terms.began_ns != 0 || (terms.stop_after_ns == 0 && terms.run_limit_ns == 0)) return;
+  terms.began_ns = base::now_ns();
+  next_timer(call);
+}
+
+void PoolCore::next_timer(Call& call) {
+  const Terms& terms = call.extra->terms;
+  std::uint64_t next = terms.is_late ? 0 : terms.deadline_ns;
+  if (terms.began_ns == 0) return set_timer(call, sooner(next, terms.start_by_ns));
+  if (terms.stop_after_ns != 0 && !terms.is_late) next = sooner(next, terms.began_ns + terms.stop_after_ns);
+  if (terms.run_limit_ns != 0) next = sooner(next, terms.began_ns + terms.run_limit_ns);
+  set_timer(call, next);
+}
+
+void PoolCore::on_time(std::uint32_t slot, std::uint64_t serial) {
+  const Section section{*this};
+  Call* const call = calls_.in(slot);
+  if (call == nullptr || !call->timed || call->extra->terms.serial != serial) return;
+  if (call->phase == Phase::sent) static_cast<void>(drain(*call->peer));
+  if (!call->timed || call->extra->terms.serial != serial) return;  // the answer has just come
+  Terms& terms = call->extra->terms;
+  const std::uint64_t now = base::now_ns();
+  const bool deadline_passed = terms.deadline_ns != 0 && terms.deadline_ns <= now && !terms.is_late;
+  const bool start_passed = terms.start_by_ns != 0 && terms.start_by_ns <= now;
+  if (deadline_passed || start_passed) {
+    if (take_back(*call)) {
+      queue_.remove(*call);
+      settle_with(*call, std::make_exception_ptr(TimedOut{
+                             deadline_passed ? "the task had not begun by its deadline"
+                                             : "the task had not begun " + in_ms(terms.start_within_ns) +
+                                                   " after it was submitted (TaskOptions::start_within)",
+                             Verdict{}}));
+      return refill();
+    }
+    terms.start_by_ns = 0;
+    if (deadline_passed) stop_late(*call, "its deadline has passed");
+  }
+  if (terms.began_ns != 0 && terms.run_limit_ns != 0 && terms.began_ns + terms.run_limit_ns <= now) {
+    return end_by_limit(*call);
+  }
+  if (terms.began_ns != 0 && terms.stop_after_ns != 0 && !terms.is_late &&
+      terms.began_ns + terms.stop_after_ns <= now) {
+    stop_late(*call, "it ran for " + in_ms(terms.stop_after_ns) + " (TaskOptions::stop_after)");
+  }
+  next_timer(*call);
+}
+
+/// True if the call waits in the queue now, and no worker will run it.
+bool PoolCore::take_back(Call& call) {
+  if (call.phase == Phase::queued) return true;
+  Peer& peer = *call.peer;
+  if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) != ring::TakeBack::taken)
+    return false;
+  ++peer.returns_owed;
+  return on_returned(peer, call);
+}
+
+void PoolCore::stop_late(Call& call, const std::string& reason) {
+  call.extra->terms.is_late = true;
+  call.extra->reason = reason;
+  ask_to_stop(*call.peer, call);
+}
+
+/// A task that goes on beyond its limit ends with its worker.
+void PoolCore::end_by_limit(Call& call) {
+  Peer& peer = *call.peer;
+  peer.late_serial = call.extra->terms.serial;
+  peer.last_words = "worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
+                    ") was killed, since " + describe_call(call) + " ran for more than " +
+                    in_ms(call.extra->terms.run_limit_ns) + " (TaskOptions::run_limit)";
+  stop_serving(peer);
+  process::kill(peer.child, SIGKILL);
+  if (!queue_.empty()) want_workers();
+}
+
+/// Its worker died under it: true if it may run again, and is in the queue for that.
+bool PoolCore::retry(const Peer& gone, Call& call) {
+  if (!call.timed || call.extra->terms.retries == 0) return false;
+  if (gone.killed || !gone.violation.empty() || gone.late_serial == call.extra->terms.serial) return false;
+  --call.extra->terms.retries;
+  call.extra->terms.began_ns = 0;
+  call.peer = nullptr;
+  call.phase = Phase::queued;
+  call.next_generation();
+  queue_.push_front(call);
+  next_timer(call);
+  return true;
+}
+
+}  // namespace weft::work

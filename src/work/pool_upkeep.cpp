@@ -1,0 +1,108 @@
+// How a pool keeps itself: workers that have been idle for long or have done their share go, the limit changes, and who
+// wants to know that all is done is told.
+
+#include <algorithm>
+#include <string>
+#include <weft/error.hpp>
+
+#include "base/clock.hpp"
+#include "work/pool_core.hpp"
+
+namespace weft::work {
+
+/// Looks twice in each idle_timeout whether somebody has been idle since the last look but one; no timer runs while there
+/// is nobody who could go.
+void PoolCore::tend_later() {
+  if (tend_posted_ || options_.idle_timeout_ns == 0 || serving_.size() <= options_.minimum) return;
+  tend_posted_ = true;
+  Attendant::get().at(base::now_ns() + options_.idle_timeout_ns / 2, [weak = weak_from_this()] {
+    if (const auto core = weak.lock()) core->tend();
+  });
+}
+
+void PoolCore::tend() {
+  const Section section{*this};
+  tend_posted_ = false;
+  static_cast<void>(poll_locked());
+  for (std::size_t i = serving_.size(); i-- > 0 && serving_.size() > options_.minimum;) {
+    Peer& peer = *serving_[i];
+    const bool idle = peer.sent.empty() && peer.tended_position == peer.port.in.position();
+    peer.tended_position = peer.port.in.position();
+    peer.idle_looks = idle ? peer.idle_looks + 1 : 0;
+    if (peer.idle_looks >= 2) {
+      peer.last_words = "the worker was idle for longer than PoolOptions::idle_timeout";
+      retire(peer);
+    }
+  }
+  tend_later();
+}
+
+void PoolCore::resize(std::size_t limit) {
+  const Section section{*this};
+  options_.limit = limit;
+  options_.minimum = std::min(options_.minimum, limit);
+  for (std::size_t i = serving_.size(); i-- > 0 && serving_.size() > limit;) {
+    serving_[i]->last_words = "the pool was made smaller";
+    retire(*serving_[i]);
+  }
+  refill();
+  if (!queue_.empty()) want_workers();
+}
+
+void PoolCore::restart() {
+  const Section section{*this};
+  while (!serving_.empty()) {
+    serving_.back()->last_words = "the pool's workers were restarted";
+    retire(*serving_.back());
+  }
+  if (!queue_.empty()) want_workers();
+}
+
+bool PoolCore::wait_until_idle(std::uint64_t deadline_ns) {
+  return wait_until(
+      [this] {
+        return queue_.empty() &&
+               std::all_of(peers_.begin(), peers_.end(), [](const auto& peer) { return peer->sent.empty(); });
+      },
+      deadline_ns);
+}
+
+void PoolCore::wait_for_room() {
+  const auto has_room = [this] { return closed_ || queue_.size() < options_.queue_limit; };
+  if (options_.reject_when_full) {
+    const Section section{*this};
+    if (!has_room()) static_cast<void>(poll_locked());
+    if (has_room()) return;
+    throw QueueFull{"the queue of the " + options_.what + " is full: " +
+                    std::to_string(options_.queue_limit) + " tasks wait (PoolOptions::queue_limit)"};
+  }
+  wait_until(has_room, fiber::Reactor::kNever);
+}
+
+bool PoolCore::wait_until(const std::function<bool()>& condition, std::uint64_t deadline_ns) {
+  {
+    const Section section{*this};
+    static_cast<void>(poll_locked());
+    if (condition()) return true;
+  }
+  require_may_wait();
+  fiber::Reactor& reactor = own_reactor();
+  for (;;) {
+    const fiber::Waker waker = reactor.waker();
+    {
+      const Section section{*this};
+      if (condition()) return true;
+      watchers_.push_back(waker);
+    }
+    reactor.attach(*this, waiter_bell_.get(), bell_id_);
+    reactor.suspend(deadline_ns);
+    reactor.detach(*this);
+    if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) {
+      const Section section{*this};
+      wake_watchers();  // this one's waker goes; the others look again
+      return condition();
+    }
+  }
+}
+
+}  // namespace weft::work

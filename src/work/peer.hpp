@@ -70,7 +70,7 @@ class Peer {
   ring::LaneView peer_view;
   base::UniqueFd bell;  ///< wakes the worker
   link::StopLog* stop_log = nullptr;
-  std::vector<std::uint64_t> stops;  ///< calls that shall stop and for which the log had no room yet
+  std::vector<std::uint64_t> stops;      ///< calls that shall stop and for which the log had no room yet
   std::shared_ptr<WorkerOutput> output;  ///< null with Output::inherit
   std::uint64_t control_watch = 0;
   std::uint64_t end_watch = 0;

@@ -167,7 +167,8 @@ void worker_main(int control) {
   const auto* const board = reinterpret_cast<const link::Board*>(greeting.board.data());
   WorkerLoop loop{
       {link::FramePort{own, parent, &board->word, greeting.attendant_bell.get(), greeting.waiter_bell.get()},
-       std::move(handshake.control()), std::move(bell), board, box, hello.worker_id, stop_log, std::move(output)}};
+       std::move(handshake.control()), std::move(bell), board, box, hello.worker_id, stop_log,
+       std::move(output)}};
   loop.run();
 }
 

@@ -261,9 +261,14 @@ void Reactor::detach(Source& source) noexcept {
 
 bool Reactor::others_ready() const noexcept { return algorithm_.ready_count_ != 0; }
 
-bool Reactor::idle() const noexcept {
-  return algorithm_.ready_count_ == 0 && algorithm_.sources_.empty() &&
-         !algorithm_.notified_.load(base::relaxed);
+bool Reactor::alone() noexcept {
+  if (algorithm_.ready_count_ != 0 || !algorithm_.sources_.empty()) return false;
+  if (!algorithm_.notified_.load(base::relaxed)) [[likely]]
+    return true;
+  // Perhaps only of a wake-up that this thread has already seen; the dispatcher finds out.
+  static_cast<void>(algorithm_.notified_.exchange(false, base::relaxed));
+  yield();
+  return algorithm_.ready_count_ == 0;
 }
 
 Waker Reactor::waker() noexcept {

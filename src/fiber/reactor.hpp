@@ -60,9 +60,9 @@ class Reactor {
 
   /// True if another fiber of this thread could run now: then the caller should suspend rather than spin.
   [[nodiscard]] bool others_ready() const noexcept;
-  /// True if nothing of this thread but the caller could want to run: no fiber is ready, none was woken by another
-  /// thread, no source is attached. Then the caller may spin.
-  [[nodiscard]] bool idle() const noexcept;
+  /// Lets fibers run that other threads have woken; true if nothing of this thread but the caller wants to run then, and
+  /// no source is attached: so the caller may spin.
+  [[nodiscard]] bool alone() noexcept;
 
   /// A waker for the active fiber. Every earlier one of this fiber becomes void.
   [[nodiscard]] Waker waker() noexcept;

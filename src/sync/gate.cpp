@@ -40,7 +40,7 @@ Waited Gate::take(std::unique_lock<std::mutex>& lock, std::size_t count, std::ui
 
   Waiter self{count};
   append(self);
-  if (reactor->idle()) {
+  if (!reactor->others_ready()) {
     lock.unlock();
     static_cast<void>(sync::spin(*reactor, deadline_ns, [&] { return !self.waiting(); }));
     lock.lock();

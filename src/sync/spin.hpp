@@ -17,7 +17,7 @@ bool spin(fiber::Reactor& reactor, std::uint64_t deadline_ns, Came came) {
   const std::uint64_t budget = reactor.spin_ticks();
   const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
   const std::uint64_t begin = base::ticks();
-  for (std::uint64_t now = begin; now - begin < budget && reactor.idle(); now = base::ticks()) {
+  for (std::uint64_t now = begin; now - begin < budget && reactor.alone(); now = base::ticks()) {
     for (int look = 0; look < 16; ++look) {
       if (came()) {
         reactor.spun(true);

@@ -44,8 +44,9 @@ TEST(Channel, answers_between_a_fiber_and_a_thread) {
     }
   }};
   questions.send("how long is this?");
-  EXPECT_EQ(questions.receive(), 17U);
+  const std::size_t length = questions.receive();  // 17
   questions.close();
+  EXPECT_EQ(length, 17U);
 }
 
 TEST(Channel, needs_room_for_one_value_at_least) {

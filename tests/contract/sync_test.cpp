@@ -239,6 +239,10 @@ TEST(KeyedMutex, keeps_apart_those_who_name_the_same_key_alone) {
   waiting.join();
   EXPECT_TRUE(got);
   EXPECT_EQ(mutex.keys(), 1U);
+  // README.md has this as a sample.
+  got = false;
+  if (auto permit = mutex.try_lock_for(1s, "photo.jpg")) got = true;
+  EXPECT_TRUE(got);
 }
 
 TEST(KeyedSemaphore, keeps_nothing_of_keys_that_nobody_uses) {

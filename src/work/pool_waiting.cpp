@@ -75,16 +75,13 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns) {
 }
 
 bool PoolCore::watch(Call& call, const fiber::Waker& waker) {
-  if (Attendant::is_current()) {
-    throw Error{"a callback of an Execution selects among others: it would wait for itself", {}};
-  }
-  fiber::Reactor& reactor = own_reactor();
+  require_may_wait();
   {
     const Section section{*this};
     if (call.phase == Phase::settled) return false;
     call.waked_by(waker);
   }
-  reactor.attach(*this, waiter_bell_.get(), bell_id_);
+  attach_to(own_reactor());
   return true;
 }
 

@@ -1,12 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <weft/deadline.hpp>
 #include <weft/error.hpp>
 
 namespace weft::detail {
-
-/// A deadline that never comes, in nanoseconds of the steady clock.
-inline constexpr std::uint64_t kNever = UINT64_MAX;
 
 /// How a wait ended.
 enum class Waited : std::uint8_t {

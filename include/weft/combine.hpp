@@ -196,7 +196,6 @@ auto limited(std::optional<Kept> result) {
 
 template <class Row>
 using RowResult = ResultOf<decltype(as_span(std::declval<Row&>()))>;
-inline constexpr std::uint64_t kNever = CallHandle::kNever;
 
 }  // namespace detail
 

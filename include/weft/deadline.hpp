@@ -10,6 +10,9 @@ using Deadline = std::chrono::steady_clock::time_point;
 
 namespace detail {
 
+/// A deadline that never comes, in nanoseconds of the steady clock.
+inline constexpr std::uint64_t kNever = UINT64_MAX;
+
 /// Nanoseconds of the steady clock `timeout` from now; never, where that lies beyond what it can count.
 inline std::uint64_t deadline_after(std::chrono::nanoseconds timeout) noexcept {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();

@@ -12,6 +12,7 @@
 #include <utility>
 #include <weft/deadline.hpp>
 #include <weft/detail/call_handle.hpp>
+#include <weft/detail/call_watch.hpp>
 #include <weft/error.hpp>
 
 namespace weft {
@@ -100,6 +101,11 @@ class [[nodiscard]] Execution {
       } catch (...) {  // NOLINT(bugprone-empty-catch): another fail<E>() may be for it, and get() throws it
       }
     });
+  }
+
+  /// For select().
+  friend detail::CallWatch watch_of(Execution& execution) noexcept {
+    return detail::CallWatch{execution.handle_};
   }
 
  private:

@@ -2,7 +2,9 @@
 
 // Everything that weft offers.
 
+#include <weft/barrier.hpp>
 #include <weft/buffer.hpp>
+#include <weft/channel.hpp>
 #include <weft/codec.hpp>
 #include <weft/combine.hpp>
 #include <weft/coroutine.hpp>
@@ -15,8 +17,13 @@
 #include <weft/init.hpp>
 #include <weft/initializer.hpp>
 #include <weft/message.hpp>
+#include <weft/mutex.hpp>
 #include <weft/named_task.hpp>
 #include <weft/pool.hpp>
+#include <weft/rate_limit.hpp>
+#include <weft/select.hpp>
+#include <weft/semaphore.hpp>
+#include <weft/sleep.hpp>
 #include <weft/task.hpp>
 #include <weft/task_scope.hpp>
 #include <weft/value.hpp>

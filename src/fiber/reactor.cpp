@@ -129,6 +129,7 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   std::size_t ready_count_ = 0;  // without the dispatcher, which is nobody's work
   base::Atomic<bool> notified_{false};
   base::Atomic<bool> asleep_{false};
+  std::size_t waker_epoch_ = 0;  // of the last waker()
   std::uint64_t spin_limit_ns_ = base::kSpinNsMax;
   std::uint64_t spin_ns_ = 0;
   std::uint64_t spin_ticks_ = 0;
@@ -260,10 +261,21 @@ void Reactor::detach(Source& source) noexcept {
 
 bool Reactor::others_ready() const noexcept { return algorithm_.ready_count_ != 0; }
 
+bool Reactor::alone() noexcept {
+  if (algorithm_.ready_count_ != 0 || !algorithm_.sources_.empty()) return false;
+  if (!algorithm_.notified_.load(base::relaxed)) [[likely]]
+    return true;
+  // Perhaps only of a wake-up that this thread has already seen; the dispatcher finds out.
+  static_cast<void>(algorithm_.notified_.exchange(false, base::relaxed));
+  yield();
+  return algorithm_.ready_count_ == 0;
+}
+
 Waker Reactor::waker() noexcept {
   fibers::context* const active = fibers::context::active();
   static_cast<void>(active->create_waker());
-  return Waker{active, active->waker_epoch_.load(std::memory_order_relaxed)};
+  algorithm_.waker_epoch_ = active->waker_epoch_.load(std::memory_order_relaxed);
+  return Waker{active, algorithm_.waker_epoch_};
 }
 
 void Reactor::suspend(std::uint64_t deadline_ns) noexcept {
@@ -274,8 +286,14 @@ void Reactor::suspend(std::uint64_t deadline_ns) noexcept {
   }
   fibers::detail::spinlock unneeded;
   fibers::detail::spinlock_lock lock{unneeded};
-  active->wait_until(steady_time(deadline_ns), lock,
-                     fibers::waker{active, active->waker_epoch_.load(std::memory_order_relaxed)});
+  // The waker's epoch, and not what it is by now: with that the deadline could wake the fiber although the waker has
+  // been used by another thread, which is just about to hand it over. It would be made ready twice.
+  active->wait_until(steady_time(deadline_ns), lock, fibers::waker{active, algorithm_.waker_epoch_});
+}
+
+void Reactor::sleep_until(std::uint64_t deadline_ns) noexcept {
+  static_cast<void>(waker());
+  suspend(deadline_ns);
 }
 
 void Reactor::yield() noexcept { boost::this_fiber::yield(); }

@@ -60,12 +60,17 @@ class Reactor {
 
   /// True if another fiber of this thread could run now: then the caller should suspend rather than spin.
   [[nodiscard]] bool others_ready() const noexcept;
+  /// Lets fibers run that other threads have woken; true if nothing of this thread but the caller wants to run then, and
+  /// no source is attached: so the caller may spin.
+  [[nodiscard]] bool alone() noexcept;
 
   /// A waker for the active fiber. Every earlier one of this fiber becomes void.
   [[nodiscard]] Waker waker() noexcept;
   /// Suspends the active fiber until its waker is used or CLOCK_MONOTONIC reaches `deadline_ns`. Call it exactly once
-  /// after waker(), whether or not that was used by then.
+  /// after waker(), whether or not that was used by then, and with no other suspension of this thread in between.
   void suspend(std::uint64_t deadline_ns = kNever) noexcept;
+  /// Suspends the active fiber until CLOCK_MONOTONIC reaches `deadline_ns`.
+  void sleep_until(std::uint64_t deadline_ns) noexcept;
   /// Lets the other ready fibers of this thread run.
   void yield() noexcept;
 

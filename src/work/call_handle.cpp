@@ -1,6 +1,7 @@
 #include <string>
 #include <vector>
 #include <weft/detail/call_handle.hpp>
+#include <weft/detail/call_watch.hpp>
 #include <weft/error.hpp>
 #include <weft/execution.hpp>
 #include <weft/task_scope.hpp>
@@ -126,6 +127,13 @@ bool CallHandle::when_settled(const void* owner, std::function<void()> continuat
 bool CallHandle::forget(const void* owner) noexcept {
   return !process::in_forked_child() && core_->forget(*call_, owner);
 }
+
+bool CallWatch::watch(const fiber::Waker& waker) {
+  work::require_unforked();
+  return handle_.core_->watch(*handle_.call_, waker);
+}
+
+void CallWatch::unwatch(const fiber::Waker&) noexcept { handle_.core_->unwatch(*handle_.call_); }
 
 void CallHandle::drop() noexcept {
   if (process::in_forked_child()) return;  // the call is the parent's

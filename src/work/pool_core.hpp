@@ -79,6 +79,10 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   Call& submit(const detail::Request& request);
   /// Suspends the fiber until the call is settled: true; or the deadline has passed: false.
   bool wait(Call& call, std::uint64_t deadline_ns);
+  /// Uses `waker`, of the active fiber, when the call is settled; the reactor looks at the rings. False, and nothing
+  /// was done, if it is. unwatch() after the suspension, on the same thread.
+  bool watch(Call& call, const fiber::Waker& waker);
+  void unwatch(Call& call) noexcept;
   /// True once settled; looks at the rings, without waiting.
   bool ready(Call& call);
   /// The Execution is gone.

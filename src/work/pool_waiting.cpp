@@ -73,6 +73,23 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns) {
   }
 }
 
+bool PoolCore::watch(Call& call, const fiber::Waker& waker) {
+  require_may_wait();
+  {
+    const Section section{*this};
+    if (call.phase == Phase::settled) return false;
+    call.waked_by(waker);
+  }
+  attach_to(own_reactor());
+  return true;
+}
+
+void PoolCore::unwatch(Call& call) noexcept {
+  fiber::Reactor::current().detach(*this);
+  const Section section{*this};
+  call.waited_for = false;
+}
+
 bool PoolCore::arm() noexcept {
   const Section section{*this};
   ++sleepers_;

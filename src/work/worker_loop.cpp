@@ -169,7 +169,7 @@ void WorkerLoop::wait_for_room() {
   if (parts_.port.out.corrupt()) refuse("the parent consumed more than was written");
   // The parent has not read for a whole ring: whatever it said, it wants to know now.
   parts_.port.ring(parts_.port.look());
-  reactor_.suspend(base::now_ns() + base::kFullRingNapNs);
+  reactor_.sleep_until(base::now_ns() + base::kFullRingNapNs);
 }
 
 void WorkerLoop::after_reply() noexcept {

@@ -86,6 +86,7 @@ class WEFT_EXPORT CallHandle {
   [[nodiscard]] View view() const noexcept { return View{core_, call_}; }
 
  private:
+  friend class CallWatch;
   friend class Gathering;
   void drop() noexcept;
   work::PoolCore* core_ = nullptr;  ///< lives as long as the call does

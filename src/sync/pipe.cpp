@@ -1,0 +1,54 @@
+#include <algorithm>
+#include <weft/detail/pipe.hpp>
+
+#include "fiber/reactor.hpp"
+
+namespace weft::detail {
+
+Waited Pipe::wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns) {
+  if (closed_) return Waited::closed;
+  const Waited waited = room_.take(lock, 1, deadline_ns);
+  // A receiver may have made room just before somebody closed.
+  return waited == Waited::came && closed_ ? Waited::closed : waited;
+}
+
+void Pipe::announce() noexcept {
+  values_.give(1);
+  if (readable()) wake_watchers();
+}
+
+void Pipe::wake_watchers() noexcept {
+  for (const fiber::Waker* const waker : watchers_) waker->wake();
+}
+
+void Pipe::close() noexcept {
+  const std::lock_guard lock{mutex_};
+  closed_ = true;
+  room_.shut();
+  values_.shut();
+  wake_watchers();
+}
+
+bool Pipe::is_closed() noexcept {
+  const std::lock_guard lock{mutex_};
+  return closed_;
+}
+
+bool Pipe::ready() {
+  const std::lock_guard lock{mutex_};
+  return readable();
+}
+
+bool Pipe::watch(const fiber::Waker& waker) {
+  const std::lock_guard lock{mutex_};
+  if (readable()) return false;
+  watchers_.push_back(&waker);
+  return true;
+}
+
+void Pipe::unwatch(const fiber::Waker& waker) noexcept {
+  const std::lock_guard lock{mutex_};
+  watchers_.erase(std::find(watchers_.begin(), watchers_.end(), &waker));
+}
+
+}  // namespace weft::detail

@@ -37,6 +37,15 @@ void PoolCore::tend() {
   tend_later();
 }
 
+/// Spinning is for cores that have nothing better to do.
+void PoolCore::adapt_spinning() noexcept {
+  std::uint64_t limit = base::kSpinNsMax;
+  if (cores_ == 1) limit = 0;
+  if (cores_ > 1 && serving_.size() >= cores_) limit = base::kSpinNsCrowded;
+  // Relaxed: advice, read now and then.
+  board_->spin_ns_max.store(limit, base::relaxed);
+}
+
 void PoolCore::resize(std::size_t limit) {
   const Section section{*this};
   options_.limit = limit;

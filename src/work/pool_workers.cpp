@@ -440,13 +440,4 @@ Peer* PoolCore::find_peer(std::uint64_t id) noexcept {
   return found == peers_.end() ? nullptr : found->get();
 }
 
-/// Spinning is for cores that have nothing better to do.
-void PoolCore::adapt_spinning() noexcept {
-  std::uint64_t limit = base::kSpinNsMax;
-  if (cores_ == 1) limit = 0;
-  if (cores_ > 1 && serving_.size() >= cores_) limit = base::kSpinNsCrowded;
-  // Relaxed: advice, read now and then.
-  board_->spin_ns_max.store(limit, base::relaxed);
-}
-
 }  // namespace weft::work

@@ -25,6 +25,7 @@
 #include <weft/semaphore.hpp>
 #include <weft/sleep.hpp>
 #include <weft/task.hpp>
+#include <weft/task_options.hpp>
 #include <weft/task_scope.hpp>
 #include <weft/value.hpp>
 #include <weft/worker.hpp>

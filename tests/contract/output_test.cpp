@@ -148,6 +148,16 @@ TEST(OutputByLines, goes_to_the_stream_it_was_meant_for_under_its_prefix) {
   EXPECT_EQ(err, prefix + "oh\n");
 }
 
+TEST(OutputByLines, of_any_worker_names_it_where_that_is_wanted) {
+  testing::internal::CaptureStdout();
+  {
+    weft::Pool pool{{.limit = 8, .worker = {.output = weft::Output::lines, .output_prefix = "[{worker}] "}}};
+    pool.submit<say>("hello").get();
+    pool.shutdown();
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "[1] hello\n");
+}
+
 TEST(OutputByLines, cuts_a_line_without_end) {
   testing::internal::CaptureStdout();
   {

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <vector>
+#include <weft/export.hpp>
 
 namespace weft {
 
@@ -20,7 +21,7 @@ struct Verdict {
 };
 
 /// Root of every error that weft itself raises. what() says what happened and what to do.
-class Error : public std::runtime_error {
+class WEFT_EXPORT Error : public std::runtime_error {
  public:
   Error(const std::string& message, Verdict verdict) : std::runtime_error{message}, verdict_{verdict} {}
   [[nodiscard]] const Verdict& verdict() const noexcept { return verdict_; }
@@ -30,13 +31,13 @@ class Error : public std::runtime_error {
 };
 
 /// An argument of the caller's does not hold (limit 0, a negative time). Nothing was started.
-class ArgumentError : public Error {
+class WEFT_EXPORT ArgumentError : public Error {
  public:
   explicit ArgumentError(const std::string& message) : Error{message, {}} {}
 };
 
 /// weft::init(argc, argv) was not called at the top of main; without it a worker would run main itself.
-class NotInitialized : public Error {
+class WEFT_EXPORT NotInitialized : public Error {
  public:
   NotInitialized();
 };
@@ -55,7 +56,7 @@ struct ExceptionInfo {
 /// What is known of an exception that a task threw in its worker. Every exception that get() rethrows for a task
 /// is also one of these, whatever its standard type: `catch (const weft::TaskException& e)` beside
 /// `catch (const std::out_of_range&)`.
-class TaskException {
+class WEFT_EXPORT TaskException {
  public:
   struct Facts {
     std::vector<ExceptionInfo> chain;      ///< at least one
@@ -84,7 +85,7 @@ class TaskException {
 
 /// A task threw an exception whose type is not known here. Known ones (the standard's, and those registered) come as
 /// themselves. The worker goes on.
-class TaskFailed : public Error, public TaskException {
+class WEFT_EXPORT TaskFailed : public Error, public TaskException {
  public:
   explicit TaskFailed(TaskException exception);
 };
@@ -103,7 +104,7 @@ struct WorkerEnd {
 };
 
 /// The worker died under the task: signal or exit code by name, faulting address, symbolised backtrace.
-class WorkerCrashed : public Error {
+class WEFT_EXPORT WorkerCrashed : public Error {
  public:
   using Trace = detail::Trace;
   WorkerCrashed(const std::string& message, WorkerEnd end, std::shared_ptr<Trace> trace);
@@ -117,7 +118,7 @@ class WorkerCrashed : public Error {
 };
 
 /// The task ended its worker by exit(), with whatever code.
-class WorkerExited : public Error {
+class WEFT_EXPORT WorkerExited : public Error {
  public:
   WorkerExited(const std::string& message, WorkerEnd end);
   [[nodiscard]] const WorkerEnd& end() const noexcept { return end_; }
@@ -128,13 +129,13 @@ class WorkerExited : public Error {
 };
 
 /// kill() of the worker or pool that ran the task, by this program.
-class WorkerKilled : public Error {
+class WEFT_EXPORT WorkerKilled : public Error {
  public:
   explicit WorkerKilled(const std::string& message, bool had_begun);
 };
 
 /// A time limit of the caller's passed; the message names which.
-class TimedOut : public Error {
+class WEFT_EXPORT TimedOut : public Error {
  public:
   TimedOut(const std::string& message, Verdict verdict) : Error{message, verdict} {}
 };
@@ -146,49 +147,49 @@ class QueueFull : public Error {
 };
 
 /// cancel() took the task back before it began, or the task heeded it.
-class Cancelled : public Error {
+class WEFT_EXPORT Cancelled : public Error {
  public:
   explicit Cancelled(const std::string& reason, bool had_begun = false);
 };
 
 /// A value cannot be encoded or decoded. Raised at submit, nothing was sent; or on the one execution whose result it was.
-class EncodingError : public Error {
+class WEFT_EXPORT EncodingError : public Error {
  public:
   explicit EncodingError(const std::string& message, Verdict verdict = {}) : Error{message, verdict} {}
 };
 
 /// The worker does not know the task: it is another binary, and the task was not named and registered there.
-class UnknownTask : public Error {
+class WEFT_EXPORT UnknownTask : public Error {
  public:
   explicit UnknownTask(const std::string& message) : Error{message, {}} {}
 };
 
 /// The worker is of another build, wire layout or schema; the message names both sides.
-class Incompatible : public Error {
+class WEFT_EXPORT Incompatible : public Error {
  public:
   explicit Incompatible(const std::string& message) : Error{message, {}} {}
 };
 
 /// A worker could not start: path, errno text, the initializer's exception, the phase it reached.
-class StartFailed : public Error {
+class WEFT_EXPORT StartFailed : public Error {
  public:
   explicit StartFailed(const std::string& message) : Error{message, {}} {}
 };
 
 /// Shared memory, descriptors or processes ran out; the message names the limit and how to raise it.
-class Exhausted : public Error {
+class WEFT_EXPORT Exhausted : public Error {
  public:
   explicit Exhausted(const std::string& message, Verdict verdict = {}) : Error{message, verdict} {}
 };
 
 /// The worker wrote what the protocol does not allow; it was killed, and nobody else notices.
-class ProtocolViolation : public Error {
+class WEFT_EXPORT ProtocolViolation : public Error {
  public:
   explicit ProtocolViolation(const std::string& message) : Error{message, {true, false, false}} {}
 };
 
 /// Of several executions fewer gave a value than any() or any_n() was asked for. The verdict is of all of them together.
-class AggregateError : public Error {
+class WEFT_EXPORT AggregateError : public Error {
  public:
   /// `errors`: one for each execution, in their order; null for those that gave a value. At least one is not.
   AggregateError(std::size_t wanted, std::vector<std::exception_ptr> errors);
@@ -199,7 +200,7 @@ class AggregateError : public Error {
 };
 
 /// The pool or worker was shut down.
-class Closed : public Error {
+class WEFT_EXPORT Closed : public Error {
  public:
   explicit Closed(const std::string& message) : Error{message, {}} {}
 };

@@ -11,6 +11,7 @@
 #include "process/cpus.hpp"
 #include "process/limits.hpp"
 #include "work/faults.hpp"
+#include "work/obituary.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft::work {
@@ -150,6 +151,57 @@ void PoolCore::abandon() {
   abandoned_ = true;
   leave_slowly_ = true;
   if (calls_.in_use() != 0) keep_ = shared_from_this();
+}
+
+// What a worker's end is told as.
+
+std::string PoolCore::why_not_started(const Peer& peer, const process::ExitStatus& status) const {
+  std::string why = peer.start_error;
+  if (why.empty()) {
+    why =
+        "it ended before it was ready: " + process::describe(status) + "; does main() call weft::init first?";
+  }
+  if (peer.start_error.empty() && options_.allowance.memory_bytes != 0) {
+    why += "; its memory was limited to " + process::describe_bytes(options_.allowance.memory_bytes) +
+           " (WorkerLimits::memory_bytes)";
+  }
+  const std::string printed = peer.output ? last_line(peer.output->last()) : std::string{};
+  return printed.empty() ? why : why + "; it printed last: " + printed;
+}
+
+std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStatus& status,
+                                       const Call& call) const {
+  const bool begun = call.position < peer.port.peer->begun.load(base::relaxed);
+  if (peer.is_exhausted) {
+    return std::make_exception_ptr(
+        Exhausted{"what worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
+                      ") sent could not be taken, and it was ended: " + peer.violation,
+                  Verdict{true, false, false}});
+  }
+  if (!peer.violation.empty()) {
+    return std::make_exception_ptr(
+        ProtocolViolation{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
+                          ") broke the protocol and was killed: " + peer.violation});
+  }
+  if (peer.late_serial != 0 && call.timed && call.extra->terms.serial == peer.late_serial)
+    return std::make_exception_ptr(TimedOut{peer.last_words, Verdict{true, false, false}});
+  if (peer.killed || peer.late_serial != 0)
+    return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});
+  if (const std::string limit = process::limit_hit(options_.allowance, status); !limit.empty()) {
+    return std::make_exception_ptr(
+        WorkerKilled{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
+                         ") was killed while it ran " + describe_call(call) + ": " + limit,
+                     begun});
+  }
+  return obituary({peer.id,
+                   peer.child.pid,
+                   status,
+                   {peer.peer_view.black_box, static_cast<std::size_t>(peer.peer_view.black_box_bytes)},
+                   describe_call(call),
+                   !peer.output    ? std::string{}
+                   : peer.captures ? peer.output->of_call(call.id)
+                                   : peer.output->last(),
+                   options_.allowance});
 }
 
 CoreStatus PoolCore::status() {

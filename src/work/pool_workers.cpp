@@ -16,7 +16,6 @@
 #include "work/exceptions.hpp"
 #include "work/faults.hpp"
 #include "work/identity.hpp"
-#include "work/obituary.hpp"
 #include "work/pool_core.hpp"
 #include "work/worker_main.hpp"
 
@@ -303,20 +302,6 @@ void PoolCore::on_end(std::uint64_t id) {
   bury(*peer, status);
 }
 
-std::string PoolCore::why_not_started(const Peer& peer, const process::ExitStatus& status) const {
-  std::string why = peer.start_error;
-  if (why.empty()) {
-    why =
-        "it ended before it was ready: " + process::describe(status) + "; does main() call weft::init first?";
-  }
-  if (peer.start_error.empty() && options_.allowance.memory_bytes != 0) {
-    why += "; its memory was limited to " + process::describe_bytes(options_.allowance.memory_bytes) +
-           " (WorkerLimits::memory_bytes)";
-  }
-  const std::string printed = peer.output ? last_line(peer.output->last()) : std::string{};
-  return printed.empty() ? why : why + "; it printed last: " + printed;
-}
-
 /// A worker is gone: its answers are read, what it had not begun goes elsewhere, what it had begun fails.
 void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   const bool was_starting = peer.state == Peer::State::starting;
@@ -362,41 +347,6 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   refill();
   if (!queue_.empty() || options_.minimum != 0) want_workers();
   wake_watchers();
-}
-
-std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStatus& status,
-                                       const Call& call) const {
-  const bool begun = call.position < peer.port.peer->begun.load(base::relaxed);
-  if (peer.is_exhausted) {
-    return std::make_exception_ptr(
-        Exhausted{"what worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
-                      ") sent could not be taken, and it was ended: " + peer.violation,
-                  Verdict{true, false, false}});
-  }
-  if (!peer.violation.empty()) {
-    return std::make_exception_ptr(
-        ProtocolViolation{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
-                          ") broke the protocol and was killed: " + peer.violation});
-  }
-  if (peer.late_serial != 0 && call.timed && call.extra->terms.serial == peer.late_serial)
-    return std::make_exception_ptr(TimedOut{peer.last_words, Verdict{true, false, false}});
-  if (peer.killed || peer.late_serial != 0)
-    return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});
-  if (const std::string limit = process::limit_hit(options_.allowance, status); !limit.empty()) {
-    return std::make_exception_ptr(
-        WorkerKilled{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
-                         ") was killed while it ran " + describe_call(call) + ": " + limit,
-                     begun});
-  }
-  return obituary({peer.id,
-                   peer.child.pid,
-                   status,
-                   {peer.peer_view.black_box, static_cast<std::size_t>(peer.peer_view.black_box_bytes)},
-                   describe_call(call),
-                   !peer.output    ? std::string{}
-                   : peer.captures ? peer.output->of_call(call.id)
-                                   : peer.output->last(),
-                   options_.allowance});
 }
 
 /// It lied: it is killed, and nothing more is read from it.

@@ -84,7 +84,12 @@ std::vector<std::uint64_t> thrown_at(const std::exception_ptr& exception) {
 
 std::string format_throw(std::span<const std::uint64_t> code_ids) {
   std::vector<void*> addresses;
-  for (const std::uint64_t id : code_ids) addresses.push_back(const_cast<void*>(process::code_address(id)));
+  for (const std::uint64_t id : code_ids) {
+    const void* const address = process::code_address(id);
+    // The first is in weft itself: where that is another build, the worker is another program, and nothing of it is known.
+    if (address == nullptr && addresses.empty()) return {};
+    if (address != nullptr) addresses.push_back(const_cast<void*>(address));
+  }
   std::vector<process::Frame> frames = process::symbolize_local(addresses);
   // What lies inside the throw and around the task is the same for all, and tells nobody anything.
   const auto task_end = std::find_if(frames.begin(), frames.end(), [](const process::Frame& frame) {

@@ -173,6 +173,20 @@ TEST(Affinity, is_the_workers_own) {
   EXPECT_EQ(own_cpus(), here);
 }
 
+TEST(Limits, hold_all_at_once) {
+  if (!kCanLimitMemory) GTEST_SKIP();
+  weft::Pool pool{
+      {.limit = 8,
+       .worker = {
+           .limits = {
+               .memory_bytes = 512 << 20, .cpu_time = 600s, .open_files = 64, .nice = 10, .cpus = {0}}}}};
+  EXPECT_EQ(pool.submit<nice_value>().get(), 10);
+  EXPECT_EQ(pool.submit<own_cpus>().get(), std::vector<unsigned>{0});
+  expect_named(text_of<std::system_error>([&] { pool.submit<open_all>().get(); }), {"limited to 64"});
+  expect_named(text_of<std::bad_alloc>([&] { pool.submit([] { std::vector<char> big(600 * kMiB); }).get(); }),
+               {"512 MiB"});
+}
+
 TEST(Limits, that_cannot_be_are_refused_before_anything_starts) {
   const auto refused = [](weft::WorkerLimits limits) {
     return text_of<weft::ArgumentError>([&] { weft::Pool{{.limit = 1, .worker = {.limits = limits}}}; });

@@ -293,6 +293,18 @@ TEST(OtherBinary, knows_tasks_by_name) {
   EXPECT_EQ(pool.submit(weft::named<weft::Buffer(weft::Buffer)>("same"), buffer).get().data(), buffer.data());
 }
 
+TEST(OtherBinary, throws_without_a_trace) {
+  weft::Pool pool{{.limit = 1, .worker = {.binary = WEFT_OTHER_PROGRAM}}};
+  try {
+    pool.submit(weft::named<void()>("refuse")).get();
+    FAIL() << "it threw nothing";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "not here");
+    EXPECT_EQ(dynamic_cast<const weft::TaskException&>(error).trace(), "")
+        << "its addresses mean nothing here";
+  }
+}
+
 TEST(OtherBinary, does_not_know_tasks_of_this_one) {
   weft::Pool pool{{.limit = 1, .worker = {.binary = WEFT_OTHER_PROGRAM}}};
   try {

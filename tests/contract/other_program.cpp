@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <stdexcept>
 #include <string>
 #include <weft/weft.hpp>
 
@@ -11,6 +12,8 @@ namespace {
 
 std::string greet(const std::string& name) { return "hello " + name + " from another program"; }
 WEFT_TASK(greet, greet);
+void refuse() { throw std::runtime_error{"not here"}; }
+WEFT_TASK(refuse, refuse);
 weft::Buffer same(const weft::Buffer& buffer) { return buffer; }
 WEFT_TASK(same, same);
 

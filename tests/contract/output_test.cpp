@@ -85,25 +85,20 @@ std::string read_to_the_end(int fd) {
   return text;
 }
 
-// First, since a child is forked off a program that has not used weft yet.
-
-TEST(BeforeFirstUse, writes_lines_that_have_come_before_the_program_ends) {
+TEST(OutputByLines, that_has_come_is_written_before_the_program_ends) {
   int ends[2];
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-  std::fflush(nullptr);
-  const pid_t child = ::fork();
-  if (child == 0) {
-    ::alarm(60);
+  const pid_t program = ::fork();
+  if (program == 0) {
     ::dup2(ends[1], STDOUT_FILENO);
-    static weft::Pool pool{{.limit = 1, .worker = {.output = weft::Output::lines}}};
-    pool.submit<say>("at the last moment").get();
-    std::exit(0);
+    ::execl("/proc/self/exe", "output_test", "--speak-and-end", nullptr);
+    ::_exit(127);
   }
   ::close(ends[1]);
   EXPECT_EQ(read_to_the_end(ends[0]), "at the last moment\n");
   ::close(ends[0]);
   int status = 0;
-  ::waitpid(child, &status, 0);
+  ::waitpid(program, &status, 0);
   EXPECT_EQ(status, 0);
 }
 
@@ -151,6 +146,16 @@ TEST(OutputByLines, goes_to_the_stream_it_was_meant_for_under_its_prefix) {
   const std::string prefix = "[1, " + std::to_string(pid) + "] ";
   EXPECT_EQ(out, prefix + "one\n" + prefix + "two\n" + prefix + "three\n");
   EXPECT_EQ(err, prefix + "oh\n");
+}
+
+TEST(OutputByLines, of_any_worker_names_it_where_that_is_wanted) {
+  testing::internal::CaptureStdout();
+  {
+    weft::Pool pool{{.limit = 8, .worker = {.output = weft::Output::lines, .output_prefix = "[{worker}] "}}};
+    pool.submit<say>("hello").get();
+    pool.shutdown();
+  }
+  EXPECT_EQ(testing::internal::GetCapturedStdout(), "[1] hello\n");
 }
 
 TEST(OutputByLines, cuts_a_line_without_end) {
@@ -329,3 +334,14 @@ TEST(Output, refuses_a_prefix_where_nothing_is_printed) {
 }
 
 }  // namespace
+
+int main(int argc, char** argv) {
+  weft::init(argc, argv);
+  if (argc == 2 && std::string{argv[1]} == "--speak-and-end") {
+    static weft::Pool pool{{.limit = 1, .worker = {.output = weft::Output::lines}}};
+    pool.submit<say>("at the last moment").get();
+    return 0;
+  }
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}

@@ -21,6 +21,7 @@ void CallTable::clear_extra(Call& call) noexcept {
   call.extra->attachments.clear();
   call.extra->exception = nullptr;
   call.extra->reason.clear();
+  call.extra->lent.clear();
   call.extra->terms = {};
   call.extra->output = {};
   call.extra->continuations.clear();

@@ -16,6 +16,7 @@
 
 #include "base/atomic.hpp"
 #include "fiber/reactor.hpp"
+#include "wire/frame.hpp"
 #include "work/attendant.hpp"
 
 namespace weft::work {
@@ -68,7 +69,8 @@ struct CallExtra {
   const std::byte* copied = nullptr;  ///< the block that `bytes` are a private copy of, if they are one
   std::vector<Buffer> attachments;
   std::exception_ptr exception;
-  std::string reason;  ///< of cancel()
+  std::string reason;                      ///< of cancel()
+  std::vector<wire::BlockReference> lent;  ///< what the frame that was read back names
   Terms terms;
   std::string output;  ///< what the task printed, with Output::capture
   std::vector<Continuation> continuations;
@@ -96,6 +98,7 @@ struct alignas(64) Call {
   bool has_extra : 1 = false;         ///< `extra` is used by this call
   std::uint16_t flags = 0;
   Priority priority = Priority::normal;
+  bool withdrawn = false;  ///< its frame was, too late to know whether it runs: the arguments are kept here
   /// Its slot in the table, and above that which use of the slot it is. One word: two halves that were stored one by
   /// one could not be read together without waiting for both to reach the cache.
   std::uint64_t id = 0;

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/clock.hpp"
-#include "ring/take_back.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft::work {
@@ -137,10 +136,7 @@ void PoolCore::unstick_all() {
 bool PoolCore::move(Peer& from, Peer& to, std::size_t count) {
   for (; count > 0 && from.sent.size() > 1 && to.sent.size() < base::kWindowMax; --count) {
     Call& call = *from.sent.back();
-    if (ring::try_take_back(from.port.out, call.position, *from.port.peer) != ring::TakeBack::taken)
-      return false;
-    ++from.returns_owed;
-    if (!on_returned(from, call)) return false;
+    if (!withdraw(from, call)) return false;
     queue_.remove(call);
     if (!resend(to, call)) return false;
   }

@@ -7,7 +7,6 @@
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
-#include "ring/take_back.hpp"
 #include "work/obituary.hpp"
 #include "work/pool_core.hpp"
 
@@ -125,11 +124,7 @@ void PoolCore::on_time(std::uint32_t slot, std::uint64_t serial) {
 /// True if the call waits in the queue now, and no worker will run it.
 bool PoolCore::take_back(Call& call) {
   if (call.phase == Phase::queued) return true;
-  Peer& peer = *call.peer;
-  if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) != ring::TakeBack::taken)
-    return false;
-  ++peer.returns_owed;
-  return on_returned(peer, call);
+  return withdraw(*call.peer, call);
 }
 
 void PoolCore::stop_late(Call& call, const std::string& reason) {

@@ -136,6 +136,7 @@ bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
   }
   WEFT_FAILURE_POINT("parent.send.after_commit");
   call.phase = Phase::sent;
+  call.withdrawn = false;
   call.peer = &peer;
   // A worker that has frames in hand cannot sleep before it has answered them, and whoever reads that answer looks
   // whether it sleeps (drain): so the fence is paid once a batch.
@@ -189,10 +190,23 @@ bool PoolCore::resend(Peer& peer, Call& call) {
   return false;
 }
 
-/// The frame of `call` was taken back, or will never be read: its arguments come out of the ring, which is this
-/// process's own memory, and it waits at the front of the queue again under a new generation, so that the worker's
-/// `returned` finds nobody. False if the frame is not there any more.
-bool PoolCore::on_returned(Peer& peer, Call& call) {
+/// Withdraws the frame of a sent call. True if that was in time: it waits in the queue again. Where it was too late to
+/// know, the worker's answer decides; by then the frame's lines may have been written anew, so its arguments are kept.
+bool PoolCore::withdraw(Peer& peer, Call& call) {
+  if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) == ring::TakeBack::taken) {
+    ++peer.returns_owed;
+    return on_returned(peer, call);
+  }
+  if (!call.withdrawn && call.position >= peer.port.out.consumed()) {
+    std::uint32_t mark = 0;
+    std::memcpy(&mark, peer.port.out.at(call.position) + offsetof(wire::FrameHeader, withdrawn), sizeof mark);
+    call.withdrawn = mark != 0 && read_back(peer, call);
+  }
+  return false;
+}
+
+/// Copies the arguments of a sent call out of the ring. False if the frame is not there any more.
+bool PoolCore::read_back(Peer& peer, Call& call) {
   const std::byte* const frame = peer.port.out.at(call.position);
   std::uint32_t length = 0;
   std::memcpy(&length, frame, sizeof length);
@@ -205,12 +219,25 @@ bool PoolCore::on_returned(Peer& peer, Call& call) {
   if (header.attachments != 0) {
     const auto* const first =
         reinterpret_cast<const wire::BlockReference*>(frame + sizeof(wire::FrameHeader));
-    peer.exchange.unlend({first, header.attachments});
+    call.more().lent.assign(first, first + header.attachments);
+  }
+  call.store(frame + fixed, length - static_cast<std::uint32_t>(fixed));
+  return true;
+}
+
+/// The frame of `call` was taken back, or will never be read: its arguments come out of the ring, which is this
+/// process's own memory, and it waits at the front of the queue again under a new generation, so that the worker's
+/// `returned` finds nobody. False if the frame is not there any more.
+bool PoolCore::on_returned(Peer& peer, Call& call) {
+  if (!call.withdrawn && !read_back(peer, call)) return false;
+  call.withdrawn = false;
+  if (call.has_extra && !call.extra->lent.empty()) {
+    peer.exchange.unlend(call.extra->lent);
+    call.extra->lent.clear();
   }
   no_longer_sent(peer, call);
   call.phase = Phase::queued;
   call.next_generation();
-  call.store(frame + fixed, length - static_cast<std::uint32_t>(fixed));
   queue_.push_front(call);
   return true;
 }
@@ -273,10 +300,7 @@ void PoolCore::on_frame(Peer& peer) {
         --peer.returns_owed;
         return;
       }
-      std::uint32_t withdrawn = 0;
-      std::memcpy(&withdrawn, peer.port.out.at(call->position) + offsetof(wire::FrameHeader, withdrawn),
-                  sizeof withdrawn);
-      if (withdrawn == 0 || !on_returned(peer, *call))
+      if (!call->withdrawn || !on_returned(peer, *call))
         return condemn(peer, "it returned a task that nobody had asked back");
       if (call->stop_asked) {
         queue_.remove(*call);

@@ -362,7 +362,8 @@ void PoolCore::condemn(Peer& peer, const std::string& violation) {
 
 /// What it sent does not hold, or could not be taken for want of something here. Either way the two cannot go on.
 void PoolCore::condemn(Peer& peer, const base::Fault& fault) {
-  peer.is_exhausted = peer.violation.empty() && fault.kind == base::Fault::Kind::exhausted;
+  // The first fault counts: the attendant and a thread that waits may both meet one.
+  if (peer.violation.empty()) peer.is_exhausted = fault.kind == base::Fault::Kind::exhausted;
   if (peer.state == Peer::State::starting && fault.kind != base::Fault::Kind::violation &&
       peer.start_error.empty()) {
     peer.start_error = fault.message;

@@ -24,8 +24,9 @@ struct TaskOptions {
   /// So long after it began, its worker is killed and replaced, and the task fails with TimedOut; what had not begun
   /// there goes elsewhere. Counted, in a worker that runs several tasks at once, from when those before it are done.
   std::chrono::nanoseconds run_limit{0};
-  /// The task may run again after its worker died under it, so often: only for tasks that do no harm twice. The last
-  /// death is what the caller is told of. Its arguments are kept until it is done.
+  /// The task may run again after its worker died under it, so often: only for tasks that do no harm twice. Each
+  /// time it has start_within to begin; one that was asked to stop runs no more. The last death is what the caller is told
+  /// of. Its arguments are kept until it is done.
   std::uint32_t retries = 0;
 };
 

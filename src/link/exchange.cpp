@@ -59,10 +59,10 @@ Result<wire::BlockReference> Exchange::lend_one(const Buffer& buffer) {
 }
 
 Result<void> Exchange::tell_retired() {
-  retired_.clear();
-  if (!loans_.take_retired(retired_)) return {};
-  for (const std::uint32_t id : retired_) {
-    if (auto sent = write_control(wire::ChunkRetired{id}); !sent) return sent;
+  static_cast<void>(loans_.take_retired(retired_));
+  while (!retired_.empty()) {
+    if (auto sent = write_control(wire::ChunkRetired{retired_.back()}); !sent) return sent;
+    retired_.pop_back();
   }
   return {};
 }

@@ -71,7 +71,7 @@ class Exchange {
   memory::LoanBook loans_;
   memory::ChunkMap chunks_;
   std::shared_ptr<ReturnBox> returns_;
-  std::vector<std::uint32_t> retired_;  // scratch
+  std::vector<std::uint32_t> retired_;  ///< chunks that the peer must still be told about
 };
 
 }  // namespace weft::link

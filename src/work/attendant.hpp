@@ -27,6 +27,7 @@ class Attendant {
   struct Timer {
     std::uint64_t deadline_ns = 0;
     std::uint64_t id = 0;
+    explicit operator bool() const noexcept { return id != 0; }
     friend auto operator<=>(const Timer&, const Timer&) = default;
   };
 

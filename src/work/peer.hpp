@@ -32,6 +32,9 @@ class Peer {
   Peer(std::uint64_t id_, process::Child child_, base::UniqueFd control, memory::OwnedRegion lane_)
       : id{id_}, child{std::move(child_)}, exchange{std::move(control)}, lane{std::move(lane_)} {}
 
+  /// Gets no more for now: a window of none, which adapt_window() leaves as it is.
+  [[nodiscard]] bool is_clogged() const noexcept { return window == 0; }
+
   [[nodiscard]] bool has_room() const noexcept { return sent.size() < window; }
 
   /// With so many frames in hand it has about as much to do as it takes to wake another.

@@ -1,5 +1,6 @@
 // Who gets what: which worker a task goes to, and which tasks change workers before they have begun.
 
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.hpp"
@@ -143,18 +144,39 @@ bool PoolCore::move(Peer& from, Peer& to, std::size_t count) {
   return true;
 }
 
+/// The control socket of `peer` holds no more, since it is stopped, or flooded with new chunks: it gets no further task
+/// until it has been asked again.
+void PoolCore::clog(Peer& peer) {
+  peer.window = 0;
+  std::erase(idle_, &peer);
+  peer.listed_idle = false;
+  check_later();
+}
+
+void PoolCore::unclog() noexcept {
+  for (Peer* const peer : serving_) {
+    if (!peer->is_clogged()) continue;
+    peer->window = 1;
+    if (!peer->sent.empty() || peer->listed_idle) continue;
+    idle_.push_back(peer);
+    peer->listed_idle = true;
+  }
+}
+
 /// Looks again in a millisecond whether those who have more than one task get on with them.
 void PoolCore::check_later() {
-  if (std::exchange(check_posted_, true)) return;
-  Attendant::get().at(base::now_ns() + base::kStuckNs, [weak = weak_from_this()] {
+  if (check_timer_) return;
+  check_timer_ = Attendant::get().at(base::now_ns() + base::kStuckNs, [weak = weak_from_this()] {
     if (const auto core = weak.lock()) core->check();
   });
 }
 
 void PoolCore::check() {
   const Section section{*this};
-  check_posted_ = false;
+  check_timer_ = {};
+  unclog();
   static_cast<void>(poll_locked());
+  refill();
   bool again = false;
   for (std::size_t i = 0; i < serving_.size(); ++i) {
     Peer& peer = *serving_[i];
@@ -163,7 +185,9 @@ void PoolCore::check() {
     if (std::exchange(peer.checked_position, peer.port.in.position()) == peer.port.in.position())
       unstick(peer);
   }
-  if (again && (can_grow() || some_idle_peer() != nullptr)) check_later();
+  const bool clogged =
+      std::any_of(serving_.begin(), serving_.end(), [](const Peer* peer) { return peer->is_clogged(); });
+  if (clogged || (again && (can_grow() || some_idle_peer() != nullptr))) check_later();
 }
 
 }  // namespace weft::work

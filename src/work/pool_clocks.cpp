@@ -147,10 +147,12 @@ void PoolCore::end_by_limit(Call& call) {
 
 /// Its worker died under it: true if it may run again, and is in the queue for that.
 bool PoolCore::retry(const Peer& gone, Call& call) {
-  if (!call.timed || call.extra->terms.retries == 0) return false;
+  if (!call.timed || call.extra->terms.retries == 0 || call.stop_asked) return false;
   if (gone.killed || !gone.violation.empty() || gone.late_serial == call.extra->terms.serial) return false;
-  --call.extra->terms.retries;
-  call.extra->terms.began_ns = 0;
+  Terms& terms = call.extra->terms;
+  --terms.retries;
+  terms.began_ns = 0;
+  if (terms.start_within_ns != 0) terms.start_by_ns = base::now_ns() + terms.start_within_ns;
   call.peer = nullptr;
   call.phase = Phase::queued;
   call.next_generation();

@@ -164,6 +164,8 @@ bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header
     if (process::peer_gone(lent.fault())) {
       // It has just died; its pidfd will tell the attendant. The call is for another worker.
       stop_serving(peer);
+    } else if (process::would_block(lent.fault())) {
+      clog(peer);
     } else {
       settle_with(call, error_of(lent.fault()));
     }

@@ -174,6 +174,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void tend_later();
   void tend();
   void wait_for_room();
+  [[nodiscard]] bool is_busy() const noexcept;
   bool wait_until(const std::function<bool()>& condition, std::uint64_t deadline_ns);
 
   // Who gets what: pool_balance.cpp.
@@ -186,6 +187,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool move(Peer& from, Peer& to, std::size_t count);
   [[nodiscard]] bool can_grow() const noexcept;
   void start_another();
+  void clog(Peer& peer);
+  void unclog() noexcept;
   void check_later();
   void check();
   bool resend(Peer& peer, Call& call);
@@ -230,12 +233,12 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   CallTable calls_;
   CallQueue queue_;
   std::uint64_t last_serial_ = 0;
-  bool tend_posted_ = false;
+  Attendant::Timer tend_timer_;
   std::vector<Peer*> serving_;
   std::vector<Peer*>
       idle_;  ///< those of them that have nothing to do, the last one that had last; and some that have
   std::size_t cursor_ = 0;
-  bool check_posted_ = false;
+  Attendant::Timer check_timer_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::size_t starts_posted_ = 0;
   std::uint64_t last_peer_id_ = 0;

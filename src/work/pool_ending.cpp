@@ -63,7 +63,11 @@ std::shared_ptr<PoolCore> PoolCore::make(CoreOptions options) {
 }
 
 PoolCore::~PoolCore() {
-  if (bell_watch_ != 0) Attendant::get().forget(bell_watch_, attendant_bell_.get());
+  if (bell_watch_ == 0) return;
+  Attendant& attendant = Attendant::get();
+  attendant.cancel(tend_timer_);
+  attendant.cancel(check_timer_);
+  attendant.forget(bell_watch_, attendant_bell_.get());
 }
 
 void PoolCore::wake_watchers() noexcept {
@@ -82,36 +86,19 @@ void PoolCore::leave_slowly() noexcept {
 
 bool PoolCore::shutdown(std::uint64_t deadline_ns) {
   require_may_wait();
-  fiber::Reactor& reactor = own_reactor();
-  for (;;) {
-    const fiber::Waker waker = reactor.waker();
-    {
-      const Section section{*this};
-      if (!closed_) {
-        closed_ = true;
-        closed_reason_ = "the " + options_.what + " was shut down";
-      }
-      static_cast<void>(poll_locked());
-      const bool busy =
-          !queue_.empty() || starts_posted_ != 0 ||
-          std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return !peer->sent.empty(); });
-      if (!busy) {
+  return wait_until(
+      [this] {
+        if (!closed_) {
+          closed_ = true;
+          closed_reason_ = "the " + options_.what + " was shut down";
+        }
+        if (is_busy() || starts_posted_ != 0) return false;
         for (std::size_t i = peers_.size(); i-- > 0;) {
           if (peers_[i]->state != Peer::State::ending) retire(*peers_[i]);
         }
-        if (peers_.empty()) return true;
-      }
-      watchers_.push_back(waker);
-    }
-    reactor.attach(*this, waiter_bell_.get(), bell_id_);
-    reactor.suspend(deadline_ns);
-    reactor.detach(*this);
-    if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) {
-      const Section section{*this};
-      wake_watchers();  // this one's waker goes; the others look again
-      return peers_.empty();
-    }
-  }
+        return peers_.empty();
+      },
+      deadline_ns);
 }
 
 std::size_t PoolCore::kill(const std::string& reason) {

@@ -13,16 +13,15 @@ namespace weft::work {
 /// Looks twice in each idle_timeout whether somebody has been idle since the last look but one; no timer runs while there
 /// is nobody who could go.
 void PoolCore::tend_later() {
-  if (tend_posted_ || options_.idle_timeout_ns == 0 || serving_.size() <= options_.minimum) return;
-  tend_posted_ = true;
-  Attendant::get().at(base::now_ns() + options_.idle_timeout_ns / 2, [weak = weak_from_this()] {
+  if (tend_timer_ || options_.idle_timeout_ns == 0 || serving_.size() <= options_.minimum) return;
+  tend_timer_ = Attendant::get().at(base::now_ns() + options_.idle_timeout_ns / 2, [weak = weak_from_this()] {
     if (const auto core = weak.lock()) core->tend();
   });
 }
 
 void PoolCore::tend() {
   const Section section{*this};
-  tend_posted_ = false;
+  tend_timer_ = {};
   static_cast<void>(poll_locked());
   for (std::size_t i = serving_.size(); i-- > 0 && serving_.size() > options_.minimum;) {
     Peer& peer = *serving_[i];
@@ -67,13 +66,13 @@ void PoolCore::restart() {
   if (!queue_.empty()) want_workers();
 }
 
+bool PoolCore::is_busy() const noexcept {
+  return !queue_.empty() ||
+         std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return !peer->sent.empty(); });
+}
+
 bool PoolCore::wait_until_idle(std::uint64_t deadline_ns) {
-  return wait_until(
-      [this] {
-        return queue_.empty() &&
-               std::all_of(peers_.begin(), peers_.end(), [](const auto& peer) { return peer->sent.empty(); });
-      },
-      deadline_ns);
+  return wait_until([this] { return !is_busy(); }, deadline_ns);
 }
 
 void PoolCore::wait_for_room() {
@@ -86,32 +85,6 @@ void PoolCore::wait_for_room() {
                     std::to_string(options_.queue_limit) + " tasks wait (PoolOptions::queue_limit)"};
   }
   wait_until(has_room, fiber::Reactor::kNever);
-}
-
-bool PoolCore::wait_until(const std::function<bool()>& condition, std::uint64_t deadline_ns) {
-  {
-    const Section section{*this};
-    static_cast<void>(poll_locked());
-    if (condition()) return true;
-  }
-  require_may_wait();
-  fiber::Reactor& reactor = own_reactor();
-  for (;;) {
-    const fiber::Waker waker = reactor.waker();
-    {
-      const Section section{*this};
-      if (condition()) return true;
-      watchers_.push_back(waker);
-    }
-    reactor.attach(*this, waiter_bell_.get(), bell_id_);
-    reactor.suspend(deadline_ns);
-    reactor.detach(*this);
-    if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) {
-      const Section section{*this};
-      wake_watchers();  // this one's waker goes; the others look again
-      return condition();
-    }
-  }
 }
 
 }  // namespace weft::work

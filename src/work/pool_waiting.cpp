@@ -73,6 +73,33 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns) {
   }
 }
 
+/// Until `condition`, which is asked under the lock whenever a call has settled or a worker has come or gone.
+bool PoolCore::wait_until(const std::function<bool()>& condition, std::uint64_t deadline_ns) {
+  {
+    const Section section{*this};
+    static_cast<void>(poll_locked());
+    if (condition()) return true;
+  }
+  require_may_wait();
+  fiber::Reactor& reactor = own_reactor();
+  for (;;) {
+    const fiber::Waker waker = reactor.waker();
+    {
+      const Section section{*this};
+      if (condition()) return true;
+      watchers_.push_back(waker);
+    }
+    reactor.attach(*this, waiter_bell_.get(), bell_id_);
+    reactor.suspend(deadline_ns);
+    reactor.detach(*this);
+    if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) {
+      const Section section{*this};
+      wake_watchers();  // this one's waker goes; the others look again
+      return condition();
+    }
+  }
+}
+
 bool PoolCore::watch(Call& call, const fiber::Waker& waker) {
   require_may_wait();
   {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -17,6 +18,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
+std::size_t length(const weft::Buffer& buffer) { return buffer.size(); }
 __attribute__((no_sanitize("undefined"))) int crash() {
   volatile int* nowhere = nullptr;
   return *nowhere;
@@ -192,6 +194,34 @@ TEST_F(Failures, wait_for_a_stopped_worker_rather_than_give_it_up) {
   EXPECT_FALSE(execution.wait_for(50ms));
   ::kill(pid, SIGCONT);
   EXPECT_EQ(execution.get(), pid);
+}
+
+/// As little as the kernel allows for what the sockets of this process may hold.
+void narrow_all_sockets() {
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+    const int fd = std::stoi(entry.path().filename().string());
+    const int least = 0;
+    static_cast<void>(::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &least, sizeof least));
+  }
+}
+
+TEST_F(Failures, wait_for_a_worker_whose_control_socket_is_full) {
+  const auto pid = static_cast<pid_t>(pool.submit<own_pid>().get());
+  ::kill(pid, SIGSTOP);
+  narrow_all_sockets();
+  // Each size has a chunk of its own, and each chunk is a message to the worker, which reads none.
+  std::vector<weft::Execution<std::size_t>> executions;
+  for (std::size_t bytes = 100; bytes < 4'000'000; bytes += bytes / 3) {
+    executions.push_back(pool.submit<length>(weft::Buffer::copy_of(std::vector<std::byte>(bytes))));
+  }
+  EXPECT_NE(pool.status().queued, 0U) << "all of the chunks found room in the socket";
+  EXPECT_FALSE(executions.back().wait_for(20ms));
+  ::kill(pid, SIGCONT);
+  std::size_t bytes = 100;
+  for (auto& execution : executions) {
+    EXPECT_EQ(execution.get(), bytes);
+    bytes += bytes / 3;
+  }
 }
 
 TEST_F(Failures, leave_results_sent_before_a_crash) {

@@ -46,6 +46,11 @@ int dies_at_first(const std::string& file, int deaths) {
   if (static_cast<int>(contents(file).size()) <= deaths) ::raise(SIGKILL);
   return 11;
 }
+void dies_when_stopped(weft::TaskScope& scope, const std::string& file) {
+  append(file, 'x');
+  while (!scope.stop_token().stop_requested()) std::this_thread::yield();
+  ::raise(SIGKILL);
+}
 void until_told_to_stop(weft::TaskScope& scope) {
   for (;;) scope.throw_if_stop_requested();
 }
@@ -140,6 +145,16 @@ TEST(TaskOptions, with_retries_run_a_task_again_after_its_worker_died) {
   EXPECT_EQ(contents(scratch.file("three")), "xxx") << "no more often than it may";
   EXPECT_THROW(pool.submit<dies_at_first>(scratch.file("one"), 1).get(), weft::WorkerCrashed);
   EXPECT_EQ(contents(scratch.file("one")), "x") << "without being told to, once";
+}
+
+TEST(TaskOptions, with_retries_do_not_run_a_task_again_that_was_asked_to_stop) {
+  weft::Pool pool{{.limit = 1}};
+  const weft::crash::Scratch scratch;
+  auto execution = pool.with({.retries = 5}).submit<dies_when_stopped>(scratch.file("runs"));
+  while (contents(scratch.file("runs")).empty()) std::this_thread::yield();
+  EXPECT_FALSE(execution.cancel());
+  EXPECT_THROW(execution.get(), weft::WorkerCrashed);
+  EXPECT_EQ(contents(scratch.file("runs")), "x");
 }
 
 TEST(TaskOptions, with_a_priority_overtake_those_that_wait) {

@@ -52,6 +52,32 @@ void until_running(weft::Pool& pool, weft::Execution<R>& execution) {
   EXPECT_FALSE(execution.wait_for(20ms));
 }
 
+std::string with_number(int number, const std::string& text) { return std::to_string(number) + text; }
+
+// A task that is withdrawn too late to know comes back from the worker's door after its frame's lines were written anew.
+TEST(Cancelling, at_the_very_moment_of_the_beginning_loses_nobodys_arguments) {
+  weft::Pool pool{{.limit = 2}};
+  std::size_t cancelled = 0;
+  for (int round = 0; round < 300; ++round) {
+    std::vector<weft::Execution<std::string>> executions;
+    for (int i = 0; i < 64; ++i) {
+      executions.push_back(pool.submit<with_number>(i, std::string(static_cast<std::size_t>(i), 'x')));
+      // The one that has just been sent is just being found.
+      if (i % 3 == 0) static_cast<void>(executions.back().cancel());
+    }
+    for (int i = 0; i < 64; ++i) {
+      try {
+        EXPECT_EQ(executions[static_cast<std::size_t>(i)].get(),
+                  with_number(i, std::string(static_cast<std::size_t>(i), 'x')));
+      } catch (const weft::Cancelled&) {
+        ++cancelled;
+        EXPECT_EQ(i % 3, 0);
+      }
+    }
+  }
+  EXPECT_NE(cancelled, 0U);
+}
+
 TEST(Stop, is_requested_of_a_task_that_runs) {
   weft::Pool pool{{.limit = 1}};
   auto execution = pool.submit<until_stopped>();

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -197,36 +197,22 @@ void expect_word(int socket) {
   if (!word || word->state != Received::State::message) ::_exit(105);
 }
 
-/// Starts a worker, from a thread that ends at once if asked to, hands its pidfd up once the worker has
-/// answered, and waits to be killed.
-void be_a_parent(bool from_passing_thread) {
+/// Starts a worker, hands its pidfd up once the worker has answered (and been stopped, if asked to), and waits to be
+/// killed.
+void be_a_parent(bool of_stopped) {
   auto pair = socket_pair();
-  Child worker;
-  const auto start = [&] {
-    SpawnOptions options = role("die_with", {std::to_string(::getpid())});
-    options.descriptors = {{pair->theirs.get(), kSocketFd}};
-    auto child = spawn(options);
-    if (!child) ::_exit(104);
-    worker = std::move(*child);
-    pair->theirs.reset();
-    expect_word(pair->ours.get());
-  };
-  if (from_passing_thread) {
-    std::string folder;
-    std::thread{[&] {
-      folder = "/proc/self/task/" + std::to_string(::syscall(SYS_gettid));
-      start();
-    }}.join();
-    // The kernel sends its signal before the thread vanishes from /proc; join() may return earlier.
-    while (::access(folder.c_str(), F_OK) == 0) {
-    }
-  } else {
-    start();
-  }
-  // A worker to which SIGKILL has been sent does not come to answer.
-  if (!send(pair->ours.get(), std::as_bytes(std::span{"alive?", 6}))) ::_exit(107);
+  SpawnOptions options = role("die_with", {std::to_string(::getpid())});
+  options.descriptors = {{pair->theirs.get(), kSocketFd}};
+  auto worker = spawn(options);
+  if (!worker) ::_exit(104);
+  pair->theirs.reset();
   expect_word(pair->ours.get());
-  const int pidfd = worker.pidfd.get();
+  if (of_stopped) {
+    kill(*worker, SIGSTOP);
+    siginfo_t stopped{};
+    if (::waitid(P_PID, static_cast<id_t>(worker->pid), &stopped, WSTOPPED | WNOWAIT) != 0) ::_exit(107);
+  }
+  const int pidfd = worker->pidfd.get();
   if (!send(kSocketFd, std::as_bytes(std::span{"child", 5}), std::span{&pidfd, 1})) ::_exit(106);
   wait_for_ever();
 }
@@ -266,7 +252,7 @@ const std::map<std::string, Role>& roles() {
       {"report_surroundings", [](const std::string&) { report_surroundings(); }},
       {"die_with", die_with_the_one_named},
       {"parent", [](const std::string&) { be_a_parent(false); }},
-      {"parent_with_passing_thread", [](const std::string&) { be_a_parent(true); }},
+      {"parent_of_stopped", [](const std::string&) { be_a_parent(true); }},
       {"spawn_beyond_nproc", [](const std::string&) { spawn_beyond(RLIMIT_NPROC); }},
       {"spawn_beyond_nofile", [](const std::string&) { spawn_beyond(RLIMIT_NOFILE); }},
       {"ignore_children", [](const std::string&) { ignore_children(); }},

@@ -263,9 +263,8 @@ TEST(ParentDeath, takes_the_worker_along_when_the_parent_is_killed) {
   EXPECT_TRUE(reap_within(family.parent, 60'000));
 }
 
-TEST(ParentDeath, is_not_the_end_of_the_thread_that_started_the_worker) {
-  // The parent hands the worker over only when that has answered after the thread was gone.
-  Family family = start_family("parent_with_passing_thread");
+TEST(ParentDeath, takes_along_a_worker_that_is_stopped) {
+  Family family = start_family("parent_of_stopped");
   kill(family.parent, SIGKILL);
   EXPECT_TRUE(has_ended(family.worker.get(), 60'000));
   EXPECT_TRUE(reap_within(family.parent, 60'000));

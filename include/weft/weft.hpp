@@ -16,6 +16,7 @@
 #include <weft/export.hpp>
 #include <weft/init.hpp>
 #include <weft/initializer.hpp>
+#include <weft/map.hpp>
 #include <weft/message.hpp>
 #include <weft/mutex.hpp>
 #include <weft/named_task.hpp>

@@ -30,6 +30,8 @@ work::Call& detail::submit_to(work::PoolCore& core, const Request& request) {
   return core.submit(request);
 }
 
+std::size_t detail::workers_of(const work::PoolCore& core) { return core.limit(); }
+
 namespace {
 
 [[noreturn]] void throw_moved_from() { throw Closed{"this pool or worker was moved from"}; }

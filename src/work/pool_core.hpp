@@ -110,6 +110,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   /// The pool object is gone.
   void abandon();
 
+  [[nodiscard]] std::size_t limit() const;
   /// Another number of workers at the most; those who are too many finish what they have and end.
   void resize(std::size_t limit);
   /// The workers finish what they have and end; others come for what waits.
@@ -228,7 +229,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::uint64_t bell_watch_ = 0;
   unsigned cores_ = 1;
 
-  base::Mutex lock_;  // guards all below
+  mutable base::Mutex lock_;  // guards all below
   doorbell::Sleeper sleeper_;
   CallTable calls_;
   CallQueue queue_;

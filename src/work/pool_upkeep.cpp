@@ -45,6 +45,11 @@ void PoolCore::adapt_spinning() noexcept {
   board_->spin_ns_max.store(limit, base::relaxed);
 }
 
+std::size_t PoolCore::limit() const {
+  const std::lock_guard guard{lock_};
+  return options_.limit;
+}
+
 void PoolCore::resize(std::size_t limit) {
   const Section section{*this};
   options_.limit = limit;

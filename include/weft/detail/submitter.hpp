@@ -3,10 +3,13 @@
 #include <concepts>
 #include <cstdint>
 #include <cstring>
+#include <ranges>
 #include <type_traits>
 #include <utility>
+#include <vector>
 #include <weft/detail/call_handle.hpp>
 #include <weft/detail/callable.hpp>
+#include <weft/detail/mapping.hpp>
 #include <weft/execution.hpp>
 #include <weft/named_task.hpp>
 #include <weft/task.hpp>
@@ -36,6 +39,9 @@ struct TaskId {
 
 /// Throws Closed, Exhausted.
 WEFT_EXPORT work::Call& submit_to(work::PoolCore& core, const Request& request);
+
+/// So many workers may there be.
+WEFT_EXPORT std::size_t workers_of(const work::PoolCore& core);
 
 /// The id by which workers of the same binary find an entry. Throws Error if the module has no build id.
 WEFT_EXPORT std::uint64_t id_of(const TaskEntry& entry);
@@ -139,6 +145,42 @@ class Submitter {
     return send<R, std::remove_cvref_t<Parameters_>...>({task.id(), true}, std::forward<Args>(args)...);
   }
 
+  /// Runs `Function(item)` for each item of a range, many in one task (MapOptions). Gives a std::vector of the values in the
+  /// order of the range, or nothing for void. Suspends until all are done. Throws the first failure that is seen, and
+  /// takes back what has not begun then; throws what submit() throws.
+  ///
+  ///   std::vector<double> roots = pool.map<root>(numbers);
+  template <auto Function, std::ranges::input_range Range>
+  auto map(Range&& range, const MapOptions& options = {}) {
+    return map_function<Mapped::kept, Function>(range, options);
+  }
+  /// The same with a lambda, whose captures are sent as submit() sends them.
+  template <class Lambda, std::ranges::input_range Range>
+  requires std::is_class_v<Lambda>
+  auto map(const Lambda& lambda, Range&& range, const MapOptions& options = {}) {
+    return map_lambda<Mapped::kept>(lambda, range, options);
+  }
+  /// The same with a range of aggregates that have run().
+  template <std::ranges::input_range Range>
+  requires TaskAggregate<std::ranges::range_value_t<Range>>
+  auto map(Range&& range, const MapOptions& options = {}) {
+    using Task = std::ranges::range_value_t<Range>;
+    return run_map<Task>(range, sizer_of<Task>(options), [this](std::vector<Task> tasks) {
+      return submit<&AggregateBatch<Task>::run>(std::move(tasks));
+    });
+  }
+
+  /// map() for what is done rather than what it gives: values stay where they are.
+  template <auto Function, std::ranges::input_range Range>
+  void for_each(Range&& range, const MapOptions& options = {}) {
+    map_function<Mapped::dropped, Function>(range, options);
+  }
+  template <class Lambda, std::ranges::input_range Range>
+  requires std::is_class_v<Lambda>
+  void for_each(const Lambda& lambda, Range&& range, const MapOptions& options = {}) {
+    map_lambda<Mapped::dropped>(lambda, range, options);
+  }
+
   /// The same submit() for tasks with a priority, time limits or retries:
   ///
   ///   pool.with({.priority = weft::Priority::high, .run_limit = 5s}).submit<render>(page);
@@ -148,6 +190,27 @@ class Submitter {
 
  private:
   Self& self() noexcept { return static_cast<Self&>(*this); }
+
+  template <Mapped Values, auto Function, class Range>
+  auto map_function(Range& range, const MapOptions& options) {
+    using Item = typename ItemOf<typename CallableTraits<decltype(Function)>::Arguments,
+                                 std::ranges::range_value_t<Range>>::type;
+    return run_map<Item>(range, sizer_of<Item>(options), [this](std::vector<Item> items) {
+      return submit<&FunctionBatch<Values, Function, Item>::run>(std::move(items));
+    });
+  }
+  template <Mapped Values, class Lambda, class Range>
+  auto map_lambda(const Lambda& lambda, Range& range, const MapOptions& options) {
+    using Item = typename ItemOf<typename LambdaArguments<Lambda, std::ranges::range_value_t<Range>>::type,
+                                 std::ranges::range_value_t<Range>>::type;
+    return run_map<Item>(range, sizer_of<Item>(options), [&](std::vector<Item> items) {
+      return submit(LambdaBatch<Values, Lambda, Item>{lambda}, std::move(items));
+    });
+  }
+  template <class Item>
+  BatchSizer sizer_of(const MapOptions& options) {
+    return {options.batch, kBatchMost<Item>, workers_of(self().core())};
+  }
 
   /// Converts to the parameters' types, without a copy where they are those already.
   template <class R, class... Kept_, class... Args>

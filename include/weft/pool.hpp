@@ -11,6 +11,8 @@
 #include <weft/execution.hpp>
 #include <weft/export.hpp>
 #include <weft/initializer.hpp>
+#include <weft/lease.hpp>
+#include <weft/pool_view.hpp>
 
 namespace weft {
 
@@ -122,6 +124,22 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
   ~Pool();
 
   [[nodiscard]] std::size_t limit() const noexcept { return limit_; }
+
+  /// Runs `Function(args...)` once in each worker that takes tasks now: their executions, none if there is no worker yet.
+  /// What every worker needs, those that start later too, is a matter for WorkerOptions::initializer.
+  template <auto Function, class... Args>
+  auto broadcast(const Args&... args) {
+    std::vector<decltype(this->template submit<Function>(args...))> executions;
+    for (const std::uint64_t worker : detail::worker_ids(core()))
+      executions.push_back(detail::Pinned{core(), task_options(), worker}.submit<Function>(args...));
+    return executions;
+  }
+  /// A worker of one's own for a while. Suspends until there is one with nothing to do. A pool whose workers are all leased
+  /// runs nothing else. Throws Closed, StartFailed.
+  [[nodiscard]] Lease lease();
+  /// The pool for one of several submitters, who take turns. Throws ArgumentError (of a negative time).
+  [[nodiscard]] PoolView view(const ViewOptions& options = {});
+
   /// Another limit from now on. Workers that are too many finish what they have and end. Throws ArgumentError (0).
   void resize(std::size_t limit);
   /// Replaces all workers: each finishes what it has begun and ends, and others come for what waits.

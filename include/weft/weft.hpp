@@ -16,11 +16,13 @@
 #include <weft/export.hpp>
 #include <weft/init.hpp>
 #include <weft/initializer.hpp>
+#include <weft/lease.hpp>
 #include <weft/map.hpp>
 #include <weft/message.hpp>
 #include <weft/mutex.hpp>
 #include <weft/named_task.hpp>
 #include <weft/pool.hpp>
+#include <weft/pool_view.hpp>
 #include <weft/rate_limit.hpp>
 #include <weft/select.hpp>
 #include <weft/semaphore.hpp>

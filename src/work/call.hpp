@@ -23,6 +23,7 @@ namespace weft::work {
 
 class Peer;
 class PoolCore;
+struct Share;
 struct Watcher;
 
 /// Where a call stands. Written under the pool's lock.
@@ -58,6 +59,9 @@ struct Terms {
   std::uint64_t start_by_ns = 0;
   std::uint64_t began_ns = 0;
   Attendant::Timer timer = {};
+  Share* share = nullptr;    ///< the view of the pool that it was submitted to; nullptr: the pool itself
+  bool has_place = false;    ///< it is among those that its share may have with workers
+  std::uint64_t worker = 0;  ///< the only one that may run it; 0: any
 };
 /// Throws ArgumentError.
 Terms terms_of(const TaskOptions& options);
@@ -145,6 +149,7 @@ struct alignas(64) Call {
     }
     return big.bytes.get();
   }
+  [[nodiscard]] bool is_pinned() const noexcept { return timed && extra->terms.worker != 0; }
   [[nodiscard]] const std::byte* payload() const noexcept {
     return bytes <= sizeof inline_bytes ? inline_bytes : extra->bytes.get();
   }
@@ -186,41 +191,6 @@ class CallList {
  private:
   Call* front_ = nullptr;
   Call* back_ = nullptr;
-  std::size_t size_ = 0;
-};
-
-/// The tasks that wait: those of a higher priority first, and of the same first in, first out.
-class CallQueue {
- public:
-  [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
-  [[nodiscard]] std::size_t size() const noexcept { return size_; }
-  [[nodiscard]] Call* front() const noexcept {
-    for (const CallList& list : lists_) {
-      if (!list.empty()) return list.front();
-    }
-    return nullptr;
-  }
-  void push_back(Call& call) noexcept {
-    of(call).push_back(call);
-    ++size_;
-  }
-  void push_front(Call& call) noexcept {
-    of(call).push_front(call);
-    ++size_;
-  }
-  void remove(Call& call) noexcept {
-    of(call).remove(call);
-    --size_;
-  }
-  Call* pop_front() noexcept {
-    Call* const call = front();
-    remove(*call);
-    return call;
-  }
-
- private:
-  CallList& of(const Call& call) noexcept { return lists_[static_cast<std::size_t>(call.priority)]; }
-  std::array<CallList, 3> lists_;
   std::size_t size_ = 0;
 };
 

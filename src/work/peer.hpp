@@ -33,7 +33,7 @@ class Peer {
       : id{id_}, child{std::move(child_)}, exchange{std::move(control)}, lane{std::move(lane_)} {}
 
   /// Gets no more for now: a window of none, which adapt_window() leaves as it is.
-  [[nodiscard]] bool is_clogged() const noexcept { return window == 0; }
+  [[nodiscard]] bool is_clogged() const noexcept { return window == 0 && !leased; }
 
   [[nodiscard]] bool has_room() const noexcept { return sent.size() < window; }
 
@@ -66,8 +66,11 @@ class Peer {
       0;                         ///< up to where its answers had been read at the last look for idle workers
   std::uint32_t idle_looks = 0;  ///< how many of them in a row found it idle
   std::uint64_t checked_position = 0;  ///< up to where its answers had been read at the last check
-  bool captures = false;               ///< what its tasks print is kept with them
-  bool look_due = false;               ///< frames went out without a look whether the worker sleeps
+  CallList waiting;                    ///< calls for this worker alone, for which its ring had no room yet
+  bool leased = false;        ///< gets what is meant for it alone: a window of none, and it counts as listed
+  bool retire_later = false;  ///< when the lease is over
+  bool captures = false;      ///< what its tasks print is kept with them
+  bool look_due = false;      ///< frames went out without a look whether the worker sleeps
   State state = State::starting;
 
   std::uint64_t id;

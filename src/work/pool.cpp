@@ -30,6 +30,14 @@ work::Call& detail::submit_to(work::PoolCore& core, const Request& request) {
   return core.submit(request);
 }
 
+work::Call& detail::submit_to(work::PoolCore& core, const Request& request, const Route& route) {
+  work::require_unforked();
+  if (route.share == nullptr && route.worker == 0) return core.submit(request);
+  return core.submit(request, route);
+}
+
+std::vector<std::uint64_t> detail::worker_ids(work::PoolCore& core) { return core.workers(); }
+
 std::size_t detail::workers_of(const work::PoolCore& core) { return core.limit(); }
 
 namespace {
@@ -194,6 +202,17 @@ PoolStatus Pool::status() const {
   status.workers_lost = core.workers_lost;
   status.pids = std::move(core.pids);
   return status;
+}
+
+Lease Pool::lease() {
+  work::require_unforked();
+  work::PoolCore& pool = core();
+  return {core_, pool.lease()};
+}
+
+PoolView Pool::view(const ViewOptions& options) {
+  static_cast<void>(core());
+  return {core_, options};
 }
 
 void Pool::shutdown() {

@@ -70,9 +70,9 @@ void PoolCore::refill() {
   while (!queue_.empty()) {
     Peer* const peer = next_peer();
     if (peer == nullptr) return;
-    Call& call = *queue_.front();
-    queue_.remove(call);
-    if (!resend(*peer, call)) return;
+    Call* const call = queue_.take();
+    if (call == nullptr) return;
+    if (!resend(*peer, *call)) return;
   }
   share_out();
 }
@@ -92,7 +92,7 @@ void PoolCore::share_out() {
   if (idle == nullptr) return;
   for (Peer* const rich : serving_) {
     const std::size_t frames = rich->sent.size();
-    if (frames < kMoveAtLeast || frames < 2 * rich->worth_waking()) continue;
+    if (rich->leased || frames < kMoveAtLeast || frames < 2 * rich->worth_waking()) continue;
     move(*rich, *idle, frames / 2);
     return;
   }
@@ -119,7 +119,7 @@ bool PoolCore::can_grow() const noexcept { return peers_.size() + starts_posted_
 /// For what is stuck behind a long task, though it does not wait in the queue. One at a time: it will take its share.
 void PoolCore::start_another() {
   const bool on_its_way = starts_posted_ != 0 || peers_.size() > serving_.size();
-  if (closed_ || on_its_way || circuit_until_ns_ != 0 || !can_grow()) return;
+  if (closed_ || on_its_way || !can_grow() || is_circuit_open()) return;
   ++starts_posted_;
   Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
 }
@@ -129,7 +129,7 @@ void PoolCore::unstick_all() {
   if (serving_.size() < 2 && !can_grow()) return;
   // By index: sending to a worker that has died takes it out of the list.
   for (std::size_t i = 0; i < serving_.size(); ++i) {
-    if (serving_[i]->sent.size() >= 2) unstick(*serving_[i]);
+    if (!serving_[i]->leased && serving_[i]->sent.size() >= 2) unstick(*serving_[i]);
   }
 }
 
@@ -137,7 +137,7 @@ void PoolCore::unstick_all() {
 bool PoolCore::move(Peer& from, Peer& to, std::size_t count) {
   for (; count > 0 && from.sent.size() > 1 && to.sent.size() < base::kWindowMax; --count) {
     Call& call = *from.sent.back();
-    if (!withdraw(from, call)) return false;
+    if (call.is_pinned() || !withdraw(from, call)) return false;
     queue_.remove(call);
     if (!resend(to, call)) return false;
   }
@@ -149,17 +149,20 @@ bool PoolCore::move(Peer& from, Peer& to, std::size_t count) {
 void PoolCore::clog(Peer& peer) {
   peer.window = 0;
   std::erase(idle_, &peer);
-  peer.listed_idle = false;
+  peer.listed_idle = peer.leased;
   check_later();
 }
 
-void PoolCore::unclog() noexcept {
-  for (Peer* const peer : serving_) {
-    if (!peer->is_clogged()) continue;
-    peer->window = 1;
-    if (!peer->sent.empty() || peer->listed_idle) continue;
-    idle_.push_back(peer);
-    peer->listed_idle = true;
+void PoolCore::unclog() {
+  // By index: sending to a worker that has died takes it out of the list.
+  for (std::size_t i = 0; i < serving_.size(); ++i) {
+    Peer& peer = *serving_[i];
+    if (peer.is_clogged()) {
+      peer.window = 1;
+      if (peer.sent.empty() && !peer.listed_idle) idle_.push_back(&peer);
+      peer.listed_idle = peer.listed_idle || peer.sent.empty();
+    }
+    send_waiting(peer);
   }
 }
 
@@ -180,13 +183,14 @@ void PoolCore::check() {
   bool again = false;
   for (std::size_t i = 0; i < serving_.size(); ++i) {
     Peer& peer = *serving_[i];
-    if (peer.sent.size() < 2) continue;
+    if (peer.leased || peer.sent.size() < 2) continue;
     again = true;
     if (std::exchange(peer.checked_position, peer.port.in.position()) == peer.port.in.position())
       unstick(peer);
   }
-  const bool clogged =
-      std::any_of(serving_.begin(), serving_.end(), [](const Peer* peer) { return peer->is_clogged(); });
+  const bool clogged = std::any_of(serving_.begin(), serving_.end(), [](const Peer* peer) {
+    return peer->is_clogged() || (peer->sent.empty() && !peer->waiting.empty());
+  });
   if (clogged || (again && (can_grow() || some_idle_peer() != nullptr))) check_later();
 }
 

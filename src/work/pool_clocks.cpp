@@ -66,8 +66,15 @@ void PoolCore::set_timer(Call& call, std::uint64_t at_ns) {
 
 /// The call is settled: nothing of it is due any more.
 void PoolCore::drop_terms(Call& call) noexcept {
+  give_up_place(call);
   call.timed = false;
   Attendant::get().cancel(call.extra->terms.timer);
+}
+
+/// A worker has it.
+void PoolCore::sent_on_terms(Peer& peer, Call& call) {
+  take_place(call);
+  if (peer.sent.front() == &call) start_clock(peer);
 }
 
 /// A task with a limit on its run is the first of those that its worker has: it runs, or is about to.
@@ -100,7 +107,7 @@ void PoolCore::on_time(std::uint32_t slot, std::uint64_t serial) {
   const bool start_passed = terms.start_by_ns != 0 && terms.start_by_ns <= now;
   if (deadline_passed || start_passed) {
     if (take_back(*call)) {
-      queue_.remove(*call);
+      unqueue(*call);
       settle_with(*call, std::make_exception_ptr(TimedOut{
                              deadline_passed ? "the task had not begun by its deadline"
                                              : "the task had not begun " + in_ms(terms.start_within_ns) +
@@ -151,6 +158,7 @@ bool PoolCore::retry(const Peer& gone, Call& call) {
   if (gone.killed || !gone.violation.empty() || gone.late_serial == call.extra->terms.serial) return false;
   Terms& terms = call.extra->terms;
   --terms.retries;
+  give_up_place(call);
   terms.began_ns = 0;
   if (terms.start_within_ns != 0) terms.start_by_ns = base::now_ns() + terms.start_within_ns;
   call.peer = nullptr;

@@ -25,15 +25,17 @@ Call& PoolCore::submit(const detail::Request& request) {
   if (options_.queue_limit != 0) [[unlikely]]
     wait_for_room();
   if (request.options != nullptr) [[unlikely]]
-    return submit_on_terms(request);
+    return submit_on_terms(request, {});
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
   if (request.payload.bytes.size() <= base::kInlineBytesMax) [[likely]]
     return submit_framed(request, flags);
   return submit_in_block(request, flags);
 }
 
-Call& PoolCore::submit_on_terms(const detail::Request& request) {
-  const Terms terms = terms_of(*request.options);
+Call& PoolCore::submit_on_terms(const detail::Request& request, const detail::Route& route) {
+  Terms terms = request.options == nullptr ? Terms{} : terms_of(*request.options);
+  terms.share = route.share;
+  terms.worker = route.worker;
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
   if (request.payload.bytes.size() <= base::kInlineBytesMax) return submit_framed(request, flags, &terms);
   return submit_in_block(request, flags, &terms);
@@ -65,8 +67,16 @@ Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flag
   call.flags = flags;
   call.function = request.function;
   if (terms != nullptr) [[unlikely]] {
-    call.priority = request.options->priority;
+    if (request.options != nullptr) call.priority = request.options->priority;
     set_terms(call, *terms, request.payload);
+    if (call.is_pinned()) {
+      submit_pinned(call, request.payload);
+      return call;
+    }
+    if (!CallQueue::may_go(call)) {
+      enqueue(call, request.payload);
+      return call;
+    }
   }
   if (queue_.empty()) [[likely]] {
     Peer* const peer = next_peer();
@@ -85,8 +95,8 @@ void PoolCore::enqueue(Call& call, const detail::Payload& payload) {
     call.more().attachments.assign(payload.attachments.begin(), payload.attachments.end());
   }
   queue_.push_back(call);
-  // What has come back meanwhile makes room.
-  static_cast<void>(poll_locked());
+  // What has come back meanwhile makes room; and where there are views, those before this one may just have to wait.
+  if (!poll_locked() && queue_.has_shares()) refill();
   if (!queue_.empty()) want_workers();
 }
 
@@ -148,8 +158,8 @@ bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
     peer.look_due = true;
   }
   peer.port.out.prepare();
-  if (had_none && call.timed) [[unlikely]]
-    start_clock(peer);
+  if (call.timed) [[unlikely]]
+    sent_on_terms(peer, call);
   if (--peer.tasks_left == 0) [[unlikely]] {
     peer.last_words = "recycled after PoolOptions::tasks_per_worker tasks";
     retire(peer);
@@ -240,7 +250,13 @@ bool PoolCore::on_returned(Peer& peer, Call& call) {
   no_longer_sent(peer, call);
   call.phase = Phase::queued;
   call.next_generation();
-  queue_.push_front(call);
+  if (call.timed) give_up_place(call);
+  if (call.is_pinned()) {
+    call.peer = &peer;
+    peer.waiting.push_front(call);
+  } else {
+    queue_.push_front(call);
+  }
   return true;
 }
 
@@ -269,6 +285,8 @@ bool PoolCore::drain(Peer& peer) noexcept {
   peer.look_due = false;
   if (!peer.stops.empty()) [[unlikely]]
     flush_stops(peer);
+  if (!peer.waiting.empty()) [[unlikely]]
+    send_waiting(peer);
   if (peer.exchange.returns_waiting() >= base::kReturnsBatch && peer.exchange.flush_returns(peer.port)) {
     peer.port.ring_if_asleep();
   }
@@ -305,7 +323,7 @@ void PoolCore::on_frame(Peer& peer) {
       if (!call->withdrawn || !on_returned(peer, *call))
         return condemn(peer, "it returned a task that nobody had asked back");
       if (call->stop_asked) {
-        queue_.remove(*call);
+        unqueue(*call);
         settle_cancelled(*call);
       }
       return;

@@ -22,6 +22,7 @@
 #include "process/allowance.hpp"
 #include "work/attendant.hpp"
 #include "work/call.hpp"
+#include "work/call_queue.hpp"
 #include "work/peer.hpp"
 
 namespace weft::work {
@@ -77,6 +78,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
   /// Throws Closed, EncodingError, Exhausted. Never waits.
   Call& submit(const detail::Request& request);
+  /// The same for a view of the pool, or one of its workers alone.
+  Call& submit(const detail::Request& request, const detail::Route& route);
   /// Suspends the fiber until the call is settled: true; or the deadline has passed: false.
   bool wait(Call& call, std::uint64_t deadline_ns);
   /// Uses `waker`, of the active fiber, when the call is settled; the reactor looks at the rings. False, and nothing
@@ -118,6 +121,18 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   /// Suspends until no task waits or runs: true; or the deadline: false.
   bool wait_until_idle(std::uint64_t deadline_ns);
 
+  /// A share in the workers for one submitter; release_share() when nobody submits to it any more.
+  Share& add_share(std::size_t limit);
+  void release_share(Share& share) noexcept;
+  /// Suspends until there is a worker with nothing to do, which from then on gets only what is meant for it: its id.
+  /// Throws Closed, StartFailed.
+  std::uint64_t lease();
+  void end_lease(std::uint64_t worker) noexcept;
+  /// The process of a worker; 0 if it has gone.
+  [[nodiscard]] std::int64_t pid_of(std::uint64_t worker) noexcept;
+  /// The ids of those that take tasks.
+  [[nodiscard]] std::vector<std::uint64_t> workers();
+
   [[nodiscard]] CoreStatus status();
 
   bool poll() noexcept override;
@@ -134,7 +149,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
  private:
   // Data plane: pool_core.cpp.
-  Call& submit_on_terms(const detail::Request& request);
+  Call& submit_on_terms(const detail::Request& request, const detail::Route& route);
   Call& submit_framed(const detail::Request& request, std::uint16_t flags, const Terms* terms = nullptr);
   Call& submit_in_block(const detail::Request& request, std::uint16_t flags, const Terms* terms = nullptr);
   bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns);
@@ -170,6 +185,17 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void stop_late(Call& call, const std::string& reason);
   void end_by_limit(Call& call);
   bool retry(const Peer& gone, Call& call);
+  void sent_on_terms(Peer& peer, Call& call);
+
+  // Views, leases, and tasks for one worker alone: pool_routes.cpp.
+  void take_place(Call& call) noexcept;
+  void give_up_place(Call& call) noexcept;
+  void unqueue(Call& call) noexcept;
+  void submit_pinned(Call& call, const detail::Payload& payload);
+  void send_waiting(Peer& peer);
+  void fail_waiting(Peer& peer, const std::string& reason);
+  Peer* choose_for_lease();
+  void retire_or_later(Peer& peer, const char* why);
 
   // Upkeep: pool_upkeep.cpp.
   void tend_later();
@@ -189,7 +215,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   [[nodiscard]] bool can_grow() const noexcept;
   void start_another();
   void clog(Peer& peer);
-  void unclog() noexcept;
+  void unclog();
   void check_later();
   void check();
   bool resend(Peer& peer, Call& call);
@@ -199,6 +225,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
   // Control plane: pool_workers.cpp, on the attendant's thread.
   void want_workers();
+  bool is_circuit_open() noexcept;
   void start_worker();
   base::Result<std::unique_ptr<Peer>> spawn_worker();
   void start_failed(const std::string& why, std::exception_ptr exact = nullptr);

@@ -109,8 +109,10 @@ std::size_t PoolCore::kill(const std::string& reason) {
   }
   static_cast<void>(poll_locked());
   std::size_t lost = queue_.size();
-  while (!queue_.empty()) settle_with(*queue_.pop_front(), std::make_exception_ptr(Closed{reason}));
+  while (!queue_.empty()) settle_with(*queue_.take_any(), std::make_exception_ptr(Closed{reason}));
   for (const auto& peer : peers_) {
+    lost += peer->waiting.size();
+    fail_waiting(*peer, reason);
     peer->killed = true;
     peer->last_words = reason;
     process::kill(peer->child, SIGKILL);

@@ -25,7 +25,7 @@ void PoolCore::tend() {
   static_cast<void>(poll_locked());
   for (std::size_t i = serving_.size(); i-- > 0 && serving_.size() > options_.minimum;) {
     Peer& peer = *serving_[i];
-    const bool idle = peer.sent.empty() && peer.tended_position == peer.port.in.position();
+    const bool idle = !peer.leased && peer.sent.empty() && peer.tended_position == peer.port.in.position();
     peer.tended_position = peer.port.in.position();
     peer.idle_looks = idle ? peer.idle_looks + 1 : 0;
     if (peer.idle_looks >= 2) {
@@ -54,26 +54,24 @@ void PoolCore::resize(std::size_t limit) {
   const Section section{*this};
   options_.limit = limit;
   options_.minimum = std::min(options_.minimum, limit);
-  for (std::size_t i = serving_.size(); i-- > 0 && serving_.size() > limit;) {
-    serving_[i]->last_words = "the pool was made smaller";
-    retire(*serving_[i]);
-  }
+  std::size_t too_many = serving_.size() - std::min(serving_.size(), limit);
+  for (std::size_t i = serving_.size(); i-- > 0 && too_many > 0; --too_many)
+    retire_or_later(*serving_[i], "the pool was made smaller");
   refill();
   if (!queue_.empty()) want_workers();
 }
 
 void PoolCore::restart() {
   const Section section{*this};
-  while (!serving_.empty()) {
-    serving_.back()->last_words = "the pool's workers were restarted";
-    retire(*serving_.back());
-  }
+  for (std::size_t i = serving_.size(); i-- > 0;)
+    retire_or_later(*serving_[i], "the pool's workers were restarted");
   if (!queue_.empty()) want_workers();
 }
 
 bool PoolCore::is_busy() const noexcept {
-  return !queue_.empty() ||
-         std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) { return !peer->sent.empty(); });
+  return !queue_.empty() || std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) {
+    return !peer->sent.empty() || !peer->waiting.empty();
+  });
 }
 
 bool PoolCore::wait_until_idle(std::uint64_t deadline_ns) {

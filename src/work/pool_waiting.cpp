@@ -183,7 +183,7 @@ bool PoolCore::cancel(Call& call, const std::string& reason) {
     if (call.phase == Phase::sent) ask_to_stop(*call.peer, call);
     return false;
   }
-  queue_.remove(call);
+  unqueue(call);
   settle_cancelled(call);
   refill();
   return true;

@@ -37,26 +37,31 @@ void discard(const process::Child& child) {
 /// As many starts as there are queued tasks that no start under way is for, up to the limit.
 void PoolCore::want_workers() {
   if (closed_ && queue_.empty()) return;
-  if (circuit_until_ns_ != 0) {
-    if (base::now_ns() < circuit_until_ns_) {
-      if (!peers_.empty()) return;
-      while (!queue_.empty())
-        settle_with(*queue_.pop_front(), std::make_exception_ptr(StartFailed{circuit_reason_}));
-      return;
-    }
-    circuit_until_ns_ = 0;  // one attempt shows whether it has got better
-    probing_ = true;
+  if (is_circuit_open()) {
+    if (!peers_.empty()) return;
+    while (!queue_.empty())
+      settle_with(*queue_.take_any(), std::make_exception_ptr(StartFailed{circuit_reason_}));
+    return;
   }
   const auto starting = static_cast<std::size_t>(std::count_if(
       peers_.begin(), peers_.end(), [](const auto& peer) { return peer->state == Peer::State::starting; }));
   std::size_t under_way = starting + starts_posted_;
   std::size_t all = peers_.size() + starts_posted_;
-  while ((under_way < queue_.size() || all < options_.minimum) && all < options_.limit) {
+  while ((under_way < queue_.size_of_ready() || all < options_.minimum) && all < options_.limit) {
     ++starts_posted_;
     ++under_way;
     ++all;
     Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
   }
+}
+
+/// Once the time is over, one attempt shows whether it has got better.
+bool PoolCore::is_circuit_open() noexcept {
+  if (circuit_until_ns_ == 0) return false;
+  if (base::now_ns() < circuit_until_ns_) return true;
+  circuit_until_ns_ = 0;
+  probing_ = true;
+  return false;
 }
 
 void PoolCore::warm_up() {
@@ -178,7 +183,7 @@ void PoolCore::start_failed(const std::string& why, std::exception_ptr exact) {
   }
   const std::string message = "a worker of the " + options_.what + " could not start: " + why;
   if (!queue_.empty()) {
-    settle_with(*queue_.pop_front(), is_exact ? exact : std::make_exception_ptr(StartFailed{message}));
+    settle_with(*queue_.take_any(), is_exact ? exact : std::make_exception_ptr(StartFailed{message}));
   }
   note_failed_start(why);
   wake_watchers();
@@ -325,11 +330,12 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   while (!gone->sent.empty()) {
     Call& call = *gone->sent.back();
     // From the back, each to the front of the queue: they keep their order.
-    if (call.position >= begun && !gone->killed && gone->violation.empty() && on_returned(*gone, call))
-      continue;
+    const bool may_go_elsewhere = !call.is_pinned() && !gone->killed && gone->violation.empty();
+    if (call.position >= begun && may_go_elsewhere && on_returned(*gone, call)) continue;
     gone->sent.remove(call);
     if (!retry(*gone, call)) lost.push_front(call);
   }
+  fail_waiting(*gone, "the worker that the task was meant for has ended: " + process::describe(status));
   const bool unexpected = !gone->killed && gone->last_words.empty();
   if (unexpected) ++workers_lost_;
   // What it had not begun goes to the next worker, which may fare the same: there must be an end to it.
@@ -342,7 +348,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   if (!options_.replace && !closed_) {
     closed_ = true;
     closed_reason_ = "the worker has ended: " + process::describe(status);
-    while (!queue_.empty()) settle_with(*queue_.pop_front(), std::make_exception_ptr(Closed{closed_reason_}));
+    while (!queue_.empty()) settle_with(*queue_.take_any(), std::make_exception_ptr(Closed{closed_reason_}));
   }
   refill();
   if (!queue_.empty() || options_.minimum != 0) want_workers();

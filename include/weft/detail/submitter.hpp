@@ -17,7 +17,8 @@
 
 namespace weft::work {
 class PoolCore;
-}
+struct Share;
+}  // namespace weft::work
 
 namespace weft::detail {
 
@@ -37,8 +38,15 @@ struct TaskId {
   bool is_named;
 };
 
+/// A way into a pool beside the common one.
+struct Route {
+  work::Share* share = nullptr;  ///< of a view
+  std::uint64_t worker = 0;      ///< the only one that may run it
+};
+
 /// Throws Closed, Exhausted.
 WEFT_EXPORT work::Call& submit_to(work::PoolCore& core, const Request& request);
+WEFT_EXPORT work::Call& submit_to(work::PoolCore& core, const Request& request, const Route& route);
 
 /// So many workers may there be.
 WEFT_EXPORT std::size_t workers_of(const work::PoolCore& core);
@@ -100,9 +108,11 @@ struct LambdaResult<Lambda, Args...> {
 
 class Submission;
 
+enum class Routed : bool { no, yes };
+
 /// The submit() that pools and workers have in common; `Self::core()` says where to, `Self::task_options()` on what terms
-/// (nullptr: none).
-template <class Self>
+/// (nullptr: none), and `Self::route()`, if it is routed, which way.
+template <class Self, Routed IsRouted = Routed::no>
 class Submitter {
  public:
   /// Runs the function `Function(args...)` in a worker. Its parameters are taken by value or const reference; a first
@@ -228,7 +238,11 @@ class Submitter {
   Execution<R> enqueue(TaskId id, const Packed_& packed) {
     const Request request{id.function, id.is_named, packed.payload(), self().task_options()};
     work::PoolCore& core = self().core();
-    return Execution<R>{CallHandle{core, submit_to(core, request)}};
+    if constexpr (IsRouted == Routed::yes) {
+      return Execution<R>{CallHandle{core, submit_to(core, request, self().route())}};
+    } else {
+      return Execution<R>{CallHandle{core, submit_to(core, request)}};
+    }
   }
 
   template <auto Function, class R, class... Parameters_, class... Args>
@@ -252,21 +266,46 @@ class Submitter {
 };
 
 /// A pool or worker, and the terms on which it gets tasks. Valid as long as the former.
-class Submission : public Submitter<Submission> {
+class Submission : public Submitter<Submission, Routed::yes> {
  public:
-  Submission(work::PoolCore& core, const TaskOptions& options) : core_{&core}, options_{options} {}
+  Submission(work::PoolCore& core, const TaskOptions& options, const Route& route)
+      : core_{&core}, options_{options}, route_{route} {}
 
  private:
-  friend class Submitter<Submission>;
+  friend class Submitter<Submission, Routed::yes>;
+  [[nodiscard]] const Route& route() const noexcept { return route_; }
   [[nodiscard]] work::PoolCore& core() const noexcept { return *core_; }
   [[nodiscard]] const TaskOptions* task_options() const noexcept { return &options_; }
   work::PoolCore* core_;
   TaskOptions options_;
+  Route route_;
 };
 
-template <class Self>
-Submission Submitter<Self>::with(const TaskOptions& options) {
-  return Submission{self().core(), options};
+template <class Self, Routed IsRouted>
+Submission Submitter<Self, IsRouted>::with(const TaskOptions& options) {
+  if constexpr (IsRouted == Routed::yes) {
+    return Submission{self().core(), options, self().route()};
+  } else {
+    return Submission{self().core(), options, {}};
+  }
 }
+
+/// One worker of a pool, for broadcast(). Valid as long as the pool.
+class Pinned : public Submitter<Pinned, Routed::yes> {
+ public:
+  Pinned(work::PoolCore& core, const TaskOptions* options, std::uint64_t worker)
+      : core_{&core}, options_{options}, route_{.worker = worker} {}
+
+ private:
+  friend class Submitter<Pinned, Routed::yes>;
+  [[nodiscard]] work::PoolCore& core() const noexcept { return *core_; }
+  [[nodiscard]] const TaskOptions* task_options() const noexcept { return options_; }
+  [[nodiscard]] const Route& route() const noexcept { return route_; }
+  work::PoolCore* core_;
+  const TaskOptions* options_;
+  Route route_;
+};
+/// The workers of a pool that take tasks, by their ids.
+WEFT_EXPORT std::vector<std::uint64_t> worker_ids(work::PoolCore& core);
 
 }  // namespace weft::detail

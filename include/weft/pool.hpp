@@ -10,6 +10,7 @@
 #include <weft/detail/submitter.hpp>
 #include <weft/execution.hpp>
 #include <weft/export.hpp>
+#include <weft/histogram.hpp>
 #include <weft/initializer.hpp>
 #include <weft/lease.hpp>
 #include <weft/pool_view.hpp>
@@ -84,6 +85,13 @@ struct PoolOptions {
   std::chrono::nanoseconds idle_timeout = std::chrono::seconds{30};
   /// A worker is replaced after so many tasks, whatever they leave behind in it. 0: never.
   std::uint64_t tasks_per_worker = 0;
+  /// A worker is replaced so long after its start, once it has done what it has. 0: never.
+  std::chrono::nanoseconds worker_age{0};
+  /// So is one that holds more memory of its own than this; looked at every second while it has tasks. What has to be held
+  /// under all circumstances is WorkerLimits::memory_bytes. 0: never.
+  std::uint64_t worker_memory_bytes = 0;
+  /// Measures how long tasks wait and run, for PoolStatus. Costs each some 100 ns.
+  bool measure_times = false;
   /// So many tasks may wait for a worker; what submit() does with the next says `on_full`. 0: any number.
   std::size_t queue_limit = 0;
   OnFull on_full = OnFull::wait;
@@ -93,15 +101,21 @@ struct PoolOptions {
 };
 
 struct PoolStatus {
-  std::size_t queued = 0;            ///< tasks that no worker has
-  std::size_t running = 0;           ///< tasks that a worker has, begun or about to
-  std::size_t workers_idle = 0;      //
-  std::size_t workers_busy = 0;      //
-  std::size_t workers_starting = 0;  //
-  std::uint64_t finished = 0;        ///< tasks that gave a value
-  std::uint64_t failed = 0;          ///< tasks that did not
-  std::uint64_t workers_lost = 0;    ///< workers that ended without being asked to
-  std::vector<std::int64_t> pids;    ///< of the workers that take tasks
+  std::size_t queued = 0;              ///< tasks that no worker has
+  std::size_t running = 0;             ///< tasks that a worker has, begun or about to
+  std::size_t workers_idle = 0;        //
+  std::size_t workers_busy = 0;        //
+  std::size_t workers_starting = 0;    //
+  std::uint64_t finished = 0;          ///< tasks that gave a value
+  std::uint64_t failed = 0;            ///< tasks that did not
+  std::uint64_t workers_lost = 0;      ///< workers that ended without being asked to
+  std::uint64_t workers_recycled = 0;  ///< workers that were replaced for their tasks, age or memory
+  std::string last_recycled;           ///< which one that was last, and why
+  /// With PoolOptions::measure_times, of tasks that workers have answered: from submit() to the begin and back again, and
+  /// in between.
+  Histogram wait_times;
+  Histogram run_times;
+  std::vector<std::int64_t> pids;  ///< of the workers that take tasks
 };
 
 /// Worker processes that share a queue of tasks. No process is started before the first task; from then on one for

@@ -14,6 +14,7 @@
 #include <weft/exception.hpp>
 #include <weft/execution.hpp>
 #include <weft/export.hpp>
+#include <weft/histogram.hpp>
 #include <weft/init.hpp>
 #include <weft/initializer.hpp>
 #include <weft/lease.hpp>

@@ -48,6 +48,8 @@ inline constexpr std::uint64_t kWindowNs = 100'000;
 inline constexpr std::uint64_t kWorthWakingNs = 20'000;
 /// A worker that has answered nothing for so long while others are idle is in a long task: the rest goes to those.
 inline constexpr std::uint64_t kStuckNs = 1'000'000;
+/// So often the memory of workers is looked at that have had tasks, where it is limited (PoolOptions::worker_memory_bytes).
+inline constexpr std::uint64_t kMemoryLookNs = 1'000'000'000;
 /// So much work goes into one task of a map.
 inline constexpr std::uint64_t kBatchNs = 500'000;
 /// Stack of a fiber that runs tasks.

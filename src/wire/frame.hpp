@@ -18,8 +18,9 @@ enum class Kind : std::uint8_t {
 
 /// Bits of FrameHeader::flags.
 inline constexpr std::uint16_t kPayloadInBlock =
-    1;                                      ///< attachment 0 is a block that holds the payload proper
-inline constexpr std::uint16_t kNamed = 2;  ///< `function` is a named task's id, not a place in a module
+    1;                                         ///< attachment 0 is a block that holds the payload proper
+inline constexpr std::uint16_t kNamed = 2;     ///< `function` is a named task's id, not a place in a module
+inline constexpr std::uint16_t kMeasured = 4;  ///< of a task: its answer shall say how long it ran
 
 /// A frame's fixed part, as it lies at the start of the frame; schemas/frame.fbs is the same struct for readers of
 /// the wire, and frame.cpp asserts that the two agree. `length` and `withdrawn` belong to the ring: put() leaves them
@@ -30,7 +31,7 @@ struct FrameHeader {
   std::uint32_t slot = 0;  ///< index of the execution in the sender's table (task) or the receiver's (others)
   std::uint32_t generation = 0;   ///< tells uses of a slot apart
   std::uint64_t function = 0;     ///< what to run (process/module.hpp), or a named task's id
-  std::uint64_t deadline_ns = 0;  ///< CLOCK_MONOTONIC, 0 for none
+  std::uint64_t deadline_ns = 0;  ///< CLOCK_MONOTONIC, 0 for none; of an answer: how long a measured task ran
   Kind kind = Kind::task;
   std::uint8_t encoding = 0;  ///< weft::Encoding of the payload
   std::uint16_t flags = 0;

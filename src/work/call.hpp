@@ -54,10 +54,12 @@ struct Terms {
   std::uint64_t stop_after_ns = 0;
   std::uint64_t run_limit_ns = 0;
   std::uint32_t retries = 0;
-  bool is_late = false;  ///< it was asked to stop because of a limit
+  std::uint32_t deaths = 0;  ///< of workers that ran it
+  bool is_late = false;      ///< it was asked to stop because of a limit
   std::uint64_t serial = 0;
   std::uint64_t start_by_ns = 0;
   std::uint64_t began_ns = 0;
+  std::uint64_t submitted_ns = 0;  ///< where times are measured
   Attendant::Timer timer = {};
   Share* share = nullptr;    ///< the view of the pool that it was submitted to; nullptr: the pool itself
   bool has_place = false;    ///< it is among those that its share may have with workers

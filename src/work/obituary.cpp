@@ -27,7 +27,11 @@ std::chrono::microseconds cpu_time(const rusage& usage) noexcept {
 }  // namespace
 
 std::string describe_call(const Call& call) {
-  return task_name(call.function, (call.flags & wire::kNamed) != 0);
+  std::string name = task_name(call.function, (call.flags & wire::kNamed) != 0);
+  const std::uint32_t deaths = call.timed ? call.extra->terms.deaths : 0;
+  if (deaths == 0) return name;
+  return name + " (which " + std::to_string(deaths) + (deaths == 1 ? " worker" : " workers") +
+         " had died of before)";
 }
 
 std::exception_ptr obituary(Deceased worker) {

@@ -62,9 +62,10 @@ class Peer {
   bool listed_idle = false;               ///< stands in the pool's list of idle workers
   std::uint64_t late_serial = 0;          ///< Terms::serial of the task that went beyond its run_limit
   std::uint64_t tasks_left = UINT64_MAX;  ///< until it is recycled
+  std::uint64_t old_at_ns = UINT64_MAX;   ///< so is it then
   std::uint64_t tended_position =
-      0;                         ///< up to where its answers had been read at the last look for idle workers
-  std::uint32_t idle_looks = 0;  ///< how many of them in a row found it idle
+      0;  ///< up to where its answers had been read at the last look for idle workers
+  std::uint64_t idle_since_ns = 0;     ///< the last look that found it busy
   std::uint64_t checked_position = 0;  ///< up to where its answers had been read at the last check
   CallList waiting;                    ///< calls for this worker alone, for which its ring had no room yet
   bool leased = false;        ///< gets what is meant for it alone: a window of none, and it counts as listed

@@ -129,6 +129,8 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
   }
   if (options.idle_timeout < std::chrono::nanoseconds::zero())
     throw ArgumentError{"PoolOptions::idle_timeout is negative: give 0 for never"};
+  if (options.worker_age < std::chrono::nanoseconds::zero())
+    throw ArgumentError{"PoolOptions::worker_age is negative: give 0 for never"};
   if (options.on_full > OnFull::reject)
     throw ArgumentError{"PoolOptions::on_full is none of wait and reject"};
   if (options.task) static_cast<void>(work::terms_of(*options.task));
@@ -136,6 +138,11 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
   core.minimum = options.minimum;
   core.idle_timeout_ns = static_cast<std::uint64_t>(options.idle_timeout.count());
   core.tasks_per_worker = options.tasks_per_worker;
+  core.worker_age_ns = static_cast<std::uint64_t>(options.worker_age.count());
+  core.worker_memory_bytes = options.worker_memory_bytes;
+  core.measure_times = options.measure_times;
+  // What is to be known of every task is kept with its terms.
+  if (!task_ && (core.measure_times || core.worker_memory_bytes != 0)) task_ = TaskOptions{};
   core.queue_limit = options.queue_limit;
   core.reject_when_full = options.on_full == OnFull::reject;
   core_ = work::PoolCore::make(std::move(core));
@@ -200,6 +207,10 @@ PoolStatus Pool::status() const {
   status.finished = core.finished;
   status.failed = core.failed;
   status.workers_lost = core.workers_lost;
+  status.workers_recycled = core.workers_recycled;
+  status.last_recycled = std::move(core.last_recycled);
+  status.wait_times = core.wait_times;
+  status.run_times = core.run_times;
   status.pids = std::move(core.pids);
   return status;
 }

@@ -50,6 +50,10 @@ void PoolCore::set_terms(Call& call, const Terms& terms, const detail::Payload& 
     call.store(payload.bytes.data(), static_cast<std::uint32_t>(payload.bytes.size()));
     call.extra->attachments.assign(payload.attachments.begin(), payload.attachments.end());
   }
+  if (options_.measure_times) {
+    own.submitted_ns = base::now_ns();
+    call.flags |= wire::kMeasured;
+  }
   if (own.start_within_ns != 0) own.start_by_ns = base::now_ns() + own.start_within_ns;
   set_timer(call, sooner(own.deadline_ns, own.start_by_ns));
 }
@@ -71,9 +75,19 @@ void PoolCore::drop_terms(Call& call) noexcept {
   Attendant::get().cancel(call.extra->terms.timer);
 }
 
+/// Its answer has come, and says that it ran for so long. What took the rest of the time was waiting.
+void PoolCore::note_times(const Call& call, std::uint64_t ran_ns) noexcept {
+  if (call.extra->terms.submitted_ns == 0) return;
+  const std::uint64_t whole = base::now_ns() - call.extra->terms.submitted_ns;
+  const std::uint64_t ran = std::min(ran_ns, whole);
+  run_times_.record(std::chrono::nanoseconds{ran});
+  wait_times_.record(std::chrono::nanoseconds{whole - ran});
+}
+
 /// A worker has it.
 void PoolCore::sent_on_terms(Peer& peer, Call& call) {
   take_place(call);
+  if (options_.worker_memory_bytes != 0) tend_later();
   if (peer.sent.front() == &call) start_clock(peer);
 }
 
@@ -158,6 +172,7 @@ bool PoolCore::retry(const Peer& gone, Call& call) {
   if (gone.killed || !gone.violation.empty() || gone.late_serial == call.extra->terms.serial) return false;
   Terms& terms = call.extra->terms;
   --terms.retries;
+  ++terms.deaths;
   give_up_place(call);
   terms.began_ns = 0;
   if (terms.start_within_ns != 0) terms.start_by_ns = base::now_ns() + terms.start_within_ns;

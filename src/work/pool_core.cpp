@@ -104,9 +104,11 @@ void PoolCore::start_serving(Peer& peer) {
   peer.state = Peer::State::serving;
   serving_.push_back(&peer);
   if (options_.tasks_per_worker != 0) peer.tasks_left = options_.tasks_per_worker;
+  if (options_.worker_age_ns != 0) peer.old_at_ns = base::now_ns() + options_.worker_age_ns;
   idle_.reserve(serving_.size());
   idle_.push_back(&peer);
   peer.listed_idle = true;
+  peer.idle_since_ns = base::now_ns();
   tend_later();
 }
 
@@ -161,8 +163,8 @@ bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
   if (call.timed) [[unlikely]]
     sent_on_terms(peer, call);
   if (--peer.tasks_left == 0) [[unlikely]] {
-    peer.last_words = "recycled after PoolOptions::tasks_per_worker tasks";
-    retire(peer);
+    recycle(peer, "it had done " + std::to_string(options_.tasks_per_worker) +
+                      " tasks (PoolOptions::tasks_per_worker)");
   }
   return true;
 }
@@ -353,6 +355,8 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
     return condemn(peer, "an answer of its lies in a block that it does not name");
   }
   WEFT_FAILURE_POINT("parent.answer.before_settle");
+  if (call->timed) [[unlikely]]
+    note_times(*call, header.deadline_ns);
   no_longer_sent(peer, *call);
   call->encoding = static_cast<Encoding>(header.encoding);
   call->flags =

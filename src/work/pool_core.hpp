@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 #include <weft/detail/submitter.hpp>
+#include <weft/histogram.hpp>
 #include <weft/pool.hpp>
 
 #include "base/mutex.hpp"
@@ -40,6 +41,9 @@ struct CoreOptions {
   std::size_t minimum = 0;
   std::uint64_t idle_timeout_ns = 0;
   std::uint64_t tasks_per_worker = 0;
+  std::uint64_t worker_age_ns = 0;
+  std::uint64_t worker_memory_bytes = 0;
+  bool measure_times = false;
   std::size_t queue_limit = 0;
   bool reject_when_full = false;
   bool replace = true;        ///< start another worker for one that ended
@@ -55,7 +59,11 @@ struct CoreStatus {
   std::uint64_t finished = 0;
   std::uint64_t failed = 0;
   std::uint64_t workers_lost = 0;
+  std::uint64_t workers_recycled = 0;
+  std::string last_recycled;
   std::vector<std::int64_t> pids;
+  Histogram wait_times;
+  Histogram run_times;
 };
 
 /// The reactor of the calling thread. Throws Exhausted.
@@ -186,6 +194,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void end_by_limit(Call& call);
   bool retry(const Peer& gone, Call& call);
   void sent_on_terms(Peer& peer, Call& call);
+  void note_times(const Call& call, std::uint64_t ran_ns) noexcept;
 
   // Views, leases, and tasks for one worker alone: pool_routes.cpp.
   void take_place(Call& call) noexcept;
@@ -200,6 +209,9 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   // Upkeep: pool_upkeep.cpp.
   void tend_later();
   void tend();
+  void take_all_back(Peer& peer);
+  void recycle(Peer& peer, const std::string& why);
+  void recycle_if_due(Peer& peer, std::uint64_t now_ns);
   void wait_for_room();
   [[nodiscard]] bool is_busy() const noexcept;
   bool wait_until(const std::function<bool()>& condition, std::uint64_t deadline_ns);
@@ -287,6 +299,10 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::uint64_t finished_ = 0;
   std::uint64_t failed_ = 0;
   std::uint64_t workers_lost_ = 0;
+  std::uint64_t workers_recycled_ = 0;
+  std::string last_recycled_;
+  Histogram wait_times_;
+  Histogram run_times_;
   std::shared_ptr<PoolCore> keep_;  ///< itself, while the pool is gone and calls are not
 };
 

@@ -201,6 +201,10 @@ CoreStatus PoolCore::status() {
   status.finished = finished_;
   status.failed = failed_;
   status.workers_lost = workers_lost_;
+  status.workers_recycled = workers_recycled_;
+  status.last_recycled = last_recycled_;
+  status.wait_times = wait_times_;
+  status.run_times = run_times_;
   status.workers_starting = starts_posted_;
   for (const auto& peer : peers_) {
     if (peer->state == Peer::State::starting) {

@@ -152,7 +152,9 @@ void PoolCore::end_lease(std::uint64_t worker) noexcept {
 void PoolCore::retire_or_later(Peer& peer, const char* why) {
   peer.last_words = why;
   peer.retire_later = true;
-  if (!peer.leased) retire(peer);
+  if (peer.leased) return;
+  take_all_back(peer);
+  retire(peer);
 }
 
 }  // namespace weft::work

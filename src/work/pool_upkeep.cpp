@@ -6,15 +6,27 @@
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "process/private_bytes.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft::work {
 
-/// Looks twice in each idle_timeout whether somebody has been idle since the last look but one; no timer runs while there
-/// is nobody who could go.
+/// Looks twice in each idle_timeout whether somebody has been idle since the last look but one, once when a worker gets old,
+/// and every second at the memory of those that have had tasks. No timer runs while there is nobody who could go.
 void PoolCore::tend_later() {
-  if (tend_timer_ || options_.idle_timeout_ns == 0 || serving_.size() <= options_.minimum) return;
-  tend_timer_ = Attendant::get().at(base::now_ns() + options_.idle_timeout_ns / 2, [weak = weak_from_this()] {
+  std::uint64_t at_ns = UINT64_MAX;
+  if (options_.idle_timeout_ns != 0 && serving_.size() > options_.minimum)
+    at_ns = base::now_ns() + options_.idle_timeout_ns / 2;
+  bool has_worked = false;
+  for (const Peer* const peer : serving_) {
+    if (!peer->leased) at_ns = std::min(at_ns, peer->old_at_ns);
+    has_worked = has_worked || !peer->sent.empty() || peer->tended_position != peer->port.in.position();
+  }
+  if (options_.worker_memory_bytes != 0 && has_worked)
+    at_ns = std::min(at_ns, base::now_ns() + base::kMemoryLookNs);
+  if (at_ns == UINT64_MAX || (tend_timer_ && tend_timer_.deadline_ns <= at_ns)) return;
+  Attendant::get().cancel(tend_timer_);
+  tend_timer_ = Attendant::get().at(at_ns, [weak = weak_from_this()] {
     if (const auto core = weak.lock()) core->tend();
   });
 }
@@ -23,17 +35,53 @@ void PoolCore::tend() {
   const Section section{*this};
   tend_timer_ = {};
   static_cast<void>(poll_locked());
-  for (std::size_t i = serving_.size(); i-- > 0 && serving_.size() > options_.minimum;) {
+  const std::uint64_t now = base::now_ns();
+  for (std::size_t i = serving_.size(); i-- > 0;) {
     Peer& peer = *serving_[i];
     const bool idle = !peer.leased && peer.sent.empty() && peer.tended_position == peer.port.in.position();
+    if (!idle) peer.idle_since_ns = now;
+    if (!peer.leased) recycle_if_due(peer, now);
     peer.tended_position = peer.port.in.position();
-    peer.idle_looks = idle ? peer.idle_looks + 1 : 0;
-    if (peer.idle_looks >= 2) {
+    if (peer.state != Peer::State::serving || options_.idle_timeout_ns == 0) continue;
+    if (serving_.size() > options_.minimum && now - peer.idle_since_ns >= options_.idle_timeout_ns) {
       peer.last_words = "the worker was idle for longer than PoolOptions::idle_timeout";
       retire(peer);
     }
   }
+  refill();
+  if (!queue_.empty()) want_workers();
   tend_later();
+}
+
+/// What it has not begun waits in the queue again.
+void PoolCore::take_all_back(Peer& peer) {
+  while (peer.sent.size() > 1) {
+    Call& last = *peer.sent.back();
+    if (last.is_pinned() || !withdraw(peer, last)) return;
+  }
+}
+
+void PoolCore::recycle_if_due(Peer& peer, std::uint64_t now_ns) {
+  if (peer.old_at_ns <= now_ns) {
+    take_all_back(peer);
+    return recycle(peer, "it had been there for " + std::to_string(options_.worker_age_ns / 1'000'000) +
+                             " ms (PoolOptions::worker_age)");
+  }
+  if (options_.worker_memory_bytes == 0 || peer.tended_position == peer.port.in.position()) return;
+  const std::uint64_t bytes = process::private_bytes(peer.child.pid);
+  if (bytes <= options_.worker_memory_bytes) return;
+  take_all_back(peer);
+  recycle(peer,
+          "it held " + process::describe_bytes(bytes) + " of memory (PoolOptions::worker_memory_bytes)");
+}
+
+/// It finishes what it has and ends, so that another comes without what has gathered in this one.
+void PoolCore::recycle(Peer& peer, const std::string& why) {
+  ++workers_recycled_;
+  last_recycled_ = "worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
+                   ") was replaced, since " + why;
+  peer.last_words = last_recycled_;
+  retire(peer);
 }
 
 /// Spinning is for cores that have nothing better to do.
@@ -65,6 +113,7 @@ void PoolCore::restart() {
   const Section section{*this};
   for (std::size_t i = serving_.size(); i-- > 0;)
     retire_or_later(*serving_[i], "the pool's workers were restarted");
+  refill();
   if (!queue_.empty()) want_workers();
 }
 

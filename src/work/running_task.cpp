@@ -3,6 +3,7 @@
 #include <cstring>
 #include <weft/error.hpp>
 
+#include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "process/module.hpp"
 #include "wire/failure.hpp"
@@ -40,6 +41,9 @@ RunningTask::RunningTask(WorkerLoop& loop, const wire::FrameHeader& header, std:
       header_{header},
       worker_scope_{loop, header},
       attachments_{attachments} {
+  if ((header.flags & (wire::kPayloadInBlock | wire::kMeasured)) == 0) [[likely]]
+    return;
+  if ((header.flags & wire::kMeasured) != 0) began_ns_ = base::now_ns();
   if ((header.flags & wire::kPayloadInBlock) != 0 && !attachments.empty()) {
     payload_.bytes = attachments.front().bytes();
     payload_.attachments = std::span<const Buffer>{attachments}.subspan(1);
@@ -101,6 +105,8 @@ void RunningTask::reply(wire::Kind kind, const detail::Payload& payload) {
   header.generation = header_.generation;
   header.kind = kind;
   header.encoding = static_cast<std::uint8_t>(payload.encoding);
+  if ((header_.flags & wire::kMeasured) != 0) [[unlikely]]
+    header.deadline_ns = base::now_ns() - began_ns_;
   if (payload.bytes.size() > base::kInlineBytesMax || !payload.attachments.empty()) [[unlikely]] {
     reply_with_blocks(header, payload);
   } else {

@@ -49,6 +49,7 @@ class RunningTask final : public detail::TaskCall {
   const wire::FrameHeader& header_;  // its caller's; not copied, see detail::Request
   WorkerScope worker_scope_;
   std::vector<Buffer>& attachments_;
+  std::uint64_t began_ns_;  // of a measured task alone
   std::unique_ptr<std::byte[]> kept_;
   bool released_ = false;
   bool replied_ = false;

@@ -7,6 +7,7 @@
 #include <weft/channel.hpp>
 #include <weft/codec.hpp>
 #include <weft/combine.hpp>
+#include <weft/completion_queue.hpp>
 #include <weft/coroutine.hpp>
 #include <weft/deadline.hpp>
 #include <weft/encoder.hpp>

@@ -16,7 +16,7 @@ class WEFT_EXPORT TaskScope {
   /// The number of this worker among those that the pool has started, from 1.
   [[nodiscard]] std::uint64_t worker_id() const noexcept { return worker_id_; }
   /// By when the submitter wants the task to be done. At that time a stop is requested (stop_token()); nothing else
-  /// happens to the task.
+  /// happens to the task. What the task submits to workers of its own has no more time than that.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> deadline() const noexcept;
 
   /// A stop is requested when the submitter cancels the task, or its deadline or soft time limit has passed. To be

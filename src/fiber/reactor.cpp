@@ -239,6 +239,8 @@ Reactor* Reactor::try_current() {
   return tls_reactor;
 }
 
+const void* Reactor::fiber_id() noexcept { return fibers::context::active(); }
+
 void Reactor::attach(Source& source, int fd, std::uint64_t id) {
   auto& sources = algorithm_.sources_;
   const auto found =

@@ -65,6 +65,8 @@ struct Terms {
   bool has_place = false;    ///< it is among those that its share may have with workers
   std::uint64_t worker = 0;  ///< the only one that may run it; 0: any
 };
+/// Of two times, of which 0 is none.
+std::uint64_t sooner(std::uint64_t one, std::uint64_t other) noexcept;
 /// Throws ArgumentError.
 Terms terms_of(const TaskOptions& options);
 

@@ -22,11 +22,11 @@ std::uint64_t positive(std::chrono::nanoseconds time, const char* name) {
 
 std::string in_ms(std::uint64_t ns) { return std::to_string((ns + 999'999) / 1'000'000) + " ms"; }
 
-std::uint64_t sooner(std::uint64_t one, std::uint64_t other) {
+}  // namespace
+
+std::uint64_t sooner(std::uint64_t one, std::uint64_t other) noexcept {
   return one == 0 ? other : other == 0 ? one : std::min(one, other);
 }
-
-}  // namespace
 
 Terms terms_of(const TaskOptions& options) {
   Terms terms;

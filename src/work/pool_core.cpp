@@ -11,6 +11,7 @@
 #include "wire/failure.hpp"
 #include "work/exceptions.hpp"
 #include "work/faults.hpp"
+#include "work/inherited_deadline.hpp"
 
 namespace weft::work {
 
@@ -24,7 +25,7 @@ std::uint64_t Peer::window_ticks() noexcept {
 Call& PoolCore::submit(const detail::Request& request) {
   if (options_.queue_limit != 0) [[unlikely]]
     wait_for_room();
-  if (request.options != nullptr) [[unlikely]]
+  if (request.options != nullptr || InheritedDeadline::any()) [[unlikely]]
     return submit_on_terms(request, {});
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
   if (request.payload.bytes.size() <= base::kInlineBytesMax) [[likely]]
@@ -34,6 +35,7 @@ Call& PoolCore::submit(const detail::Request& request) {
 
 Call& PoolCore::submit_on_terms(const detail::Request& request, const detail::Route& route) {
   Terms terms = request.options == nullptr ? Terms{} : terms_of(*request.options);
+  terms.deadline_ns = sooner(terms.deadline_ns, InheritedDeadline::current());
   terms.share = route.share;
   terms.worker = route.worker;
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};

@@ -9,6 +9,7 @@
 #include "wire/failure.hpp"
 #include "work/exceptions.hpp"
 #include "work/faults.hpp"
+#include "work/inherited_deadline.hpp"
 #include "work/named_tasks.hpp"
 
 namespace weft::work {
@@ -22,9 +23,14 @@ std::uint64_t call_of(const wire::FrameHeader& header) noexcept {
 }  // namespace
 
 WorkerScope::WorkerScope(WorkerLoop& loop, const wire::FrameHeader& header) noexcept
-    : TaskScope{loop.parts_.worker_id, header.deadline_ns}, loop_{loop}, header_{header} {}
+    : TaskScope{loop.parts_.worker_id, header.deadline_ns}, loop_{loop}, header_{header} {
+  if (header.deadline_ns != 0) [[unlikely]]
+    InheritedDeadline::begin(header.deadline_ns);
+}
 
 WorkerScope::~WorkerScope() {
+  if (header_.deadline_ns != 0) [[unlikely]]
+    InheritedDeadline::end();
   if (token_.stop_possible()) [[unlikely]]
     loop_.stop_watch_.done(call_of(header_));
 }

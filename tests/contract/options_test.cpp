@@ -56,6 +56,21 @@ void until_told_to_stop(weft::TaskScope& scope) {
 }
 bool has_deadline(weft::TaskScope& scope) { return scope.deadline().has_value(); }
 
+/// Of a task as it is, of one with its own, and of one from another thread.
+std::vector<bool> deadlines_of_sub_tasks() {
+  weft::Pool own{{.limit = 1}};
+  const bool as_it_is = own.submit<has_deadline>().get();
+  const bool with_own =
+      own.with({.deadline = std::chrono::steady_clock::now() + 2h}).submit<has_deadline>().get();
+  bool from_thread = true;
+  std::thread{[&] { from_thread = own.submit<has_deadline>().get(); }}.join();
+  return {as_it_is, with_own, from_thread};
+}
+void gives_sub_task_no_time() {
+  weft::Pool own{{.limit = 1}};
+  own.with({.deadline = std::chrono::steady_clock::now()}).submit<nap>(1).get();
+}
+
 /// Keeps the only worker busy until it goes.
 class Plug {
  public:
@@ -133,6 +148,16 @@ TEST(TaskOptions, with_start_within_give_up_what_no_worker_begins) {
     EXPECT_NE(std::string{error.what()}.find("start_within"), std::string::npos) << error.what();
     EXPECT_FALSE(error.verdict().may_have_run);
   }
+}
+
+TEST(TaskOptions, with_a_deadline_hold_for_what_the_task_submits_itself) {
+  weft::Pool pool{{.limit = 1}};
+  const auto deadline = std::chrono::steady_clock::now() + 1h;
+  EXPECT_EQ(pool.with({.deadline = deadline}).submit<deadlines_of_sub_tasks>().get(),
+            (std::vector<bool>{true, true, false}));
+  EXPECT_EQ(pool.submit<deadlines_of_sub_tasks>().get(), (std::vector<bool>{false, true, false}));
+  // One that is nearer stays.
+  EXPECT_THROW(pool.with({.deadline = deadline}).submit<gives_sub_task_no_time>().get(), weft::TimedOut);
 }
 
 TEST(TaskOptions, with_retries_run_a_task_again_after_its_worker_died) {

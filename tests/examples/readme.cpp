@@ -1,6 +1,13 @@
 // Samples of README.md that have no test of their own.
 
+#include <poll.h>
+
 #include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <vector>
 #include <weft/weft.hpp>
 
 using namespace std::chrono_literals;
@@ -19,11 +26,58 @@ void limits() {
                .memory_bytes = 512 << 20, .cpu_time = 600s, .open_files = 64, .nice = 10, .cpus = {0}}}}};
 }
 
+void require(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "does not hold: %s\n", what);
+  std::abort();
+}
+
+std::string loaded;
+double root(double number) { return std::sqrt(number); }
+void shrink(const std::string&) {}
+void load(const std::string& model) { loaded = model; }
+std::string ask(const std::string& question) { return loaded + ": " + question; }
+void forget(const std::string&) { loaded.clear(); }
+int square(int number) { return number * number; }
+
+void parts() {
+  weft::Pool pool{{.limit = 2}};
+  const std::vector<double> numbers{4, 9};
+  const std::vector<std::string> paths{"a", "b"};
+  // clang-format off
+  const std::vector<double> roots = pool.map<root>(numbers);   // many items in a task, values in order
+  pool.for_each([](const std::string& path) { shrink(path); }, paths);
+
+  weft::PoolView thumbnails = pool.view({.limit = 2});   // takes turns with others, has 2 tasks with workers at most
+  thumbnails.submit<shrink>("photo.jpg").get();
+
+  weft::Lease lease = pool.lease();                      // one worker alone, for tasks that belong together
+  lease.submit<load>("model").get();
+  const std::string answer = lease.submit<ask>("why").get();
+
+  for (auto& each : pool.broadcast<forget>("model")) each.get();   // once in every worker
+  // clang-format on
+  require(roots == std::vector<double>{2, 3}, "the roots");
+  require(answer == "model: why", "the answer of the leased worker");
+}
+
+void loop() {
+  weft::Pool pool{{.limit = 1}};
+  // clang-format off
+  weft::CompletionQueue done;
+  done.add(pool.submit<square>(7), [](weft::Execution<int>& square) { std::printf("%d\n", square.get()); });
+  pollfd readable{done.descriptor(), POLLIN, 0};
+  while (done.pending() != 0 && ::poll(&readable, 1, -1) == 1) done.dispatch();
+  // clang-format on
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   weft::init(argc, argv);
   lines();
   limits();
+  parts();
+  loop();
   return 0;
 }

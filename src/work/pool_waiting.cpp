@@ -203,12 +203,10 @@ void PoolCore::ask_to_stop(Peer& peer, Call& call) {
 }
 
 void PoolCore::flush_stops(Peer& peer) {
-  // Relaxed: how far the worker says that it has read; it cheats itself alone.
-  const std::uint64_t seen = peer.port.peer->stops_seen.load(base::relaxed);
   std::erase_if(peer.stops, [&](std::uint64_t id) {
     const bool gone =
         calls_.find(static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(id >> 32)) == nullptr;
-    return gone || peer.stop_log->write(id, seen);
+    return gone || peer.stop_log->write(id, peer.port.peer->stops_seen);
   });
   process::futex_wake_all(peer.stop_log->head);
 }

@@ -55,7 +55,7 @@ std::uint64_t StopWatch::look() {
   std::uint64_t next = 0;
   {
     const std::lock_guard guard{mutex_};
-    read_ = log_.read(read_, [&](std::uint64_t call) {
+    read_ = log_.read(read_, seen_, [&](std::uint64_t call) {
       if (const auto found = watched_.find(call); found != watched_.end()) {
         due.push_back(found->second.source);
         return;
@@ -63,8 +63,6 @@ std::uint64_t StopWatch::look() {
       early_.push_back(call);
       if (early_.size() > kEarlyMax) early_.pop_front();
     });
-    // Relaxed: the entries are this side's copies by now.
-    seen_.store(read_, base::relaxed);
     const std::uint64_t now = watched_.empty() ? 0 : base::now_ns();
     for (auto& [call, watched] : watched_) {
       if (watched.deadline_ns == 0) continue;

@@ -79,15 +79,16 @@ def check_umbrella(files):
 
 
 def check_samples(files):
-    """Each C++ sample of README.md stands in a test too, where it is compiled and run."""
+    """Each C++ sample for users stands in a test too, where it is compiled and run; a sample's parts may stand apart there."""
     tests = ["".join(text.split()) for path, text in files.items() if re.match(r"tests/.*\.[ch]pp$", path)]
-    path = "README.md"
-    readme = files.get(path, "")
-    for sample in re.finditer(r"^```cpp\n(.*?)^```", readme, re.DOTALL | re.MULTILINE):
-        code = "".join(sample.group(1).split())
-        if not any(code in test for test in tests):
-            line = readme.count("\n", 0, sample.start()) + 1
-            yield Complaint(path, line, "samples", "no test has this sample, so nobody knows whether it holds")
+    for path, text in files.items():
+        if path != "README.md" and not re.fullmatch(r"include/weft/\w+\.md", path):
+            continue
+        for sample in re.finditer(r"^```cpp\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+            parts = ["".join(part.split()) for part in sample.group(1).split("\n\n")]
+            if not any(all(part in test for part in parts) for test in tests):
+                line = text.count("\n", 0, sample.start()) + 1
+                yield Complaint(path, line, "samples", "no test has this sample, so nobody knows whether it holds")
 
 
 def check(files):

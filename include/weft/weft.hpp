@@ -25,6 +25,7 @@
 #include <weft/named_task.hpp>
 #include <weft/pool.hpp>
 #include <weft/pool_view.hpp>
+#include <weft/progress.hpp>
 #include <weft/rate_limit.hpp>
 #include <weft/select.hpp>
 #include <weft/semaphore.hpp>

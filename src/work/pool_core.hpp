@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 #include <vector>
+#include <weft/detail/channel_port.hpp>
 #include <weft/detail/submitter.hpp>
 #include <weft/histogram.hpp>
 #include <weft/pool.hpp>
@@ -27,6 +28,8 @@
 #include "work/peer.hpp"
 
 namespace weft::work {
+
+class ParentEnd;
 
 struct CoreOptions {
   std::size_t limit = 1;
@@ -72,6 +75,9 @@ fiber::Reactor& own_reactor();
 /// Throws Error where a callback of an Execution wants to wait.
 void require_may_wait();
 
+/// Runs a callback of the program's, which must not wait; what it throws is printed.
+void run_callback(const std::function<void()>& callback);
+
 /// What a Pool and a Worker are made of: the calls, the queue, the workers, and the rules of who gets what.
 ///
 /// Any thread may submit, and any thread that waits reads the replies itself, under the lock; where nobody waits the
@@ -109,6 +115,10 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool watch(Call& call, Watcher& watcher);
   /// None of those that watch calls of this pool is told any more, nor is just being told.
   void unwatch(std::span<Watcher> watchers) noexcept;
+  /// See Execution. Throws ArgumentError.
+  std::shared_ptr<detail::ChannelPort> open_channel(Call& call, const detail::ChannelName& name);
+  Progress progress(Call& call);
+  void on_progress(Call& call, std::function<void(const Progress&)> callback);
   /// Lets `reactor` read this pool's answers while it has nothing else to do. Undone by detach().
   void attach_to(fiber::Reactor& reactor);
 
@@ -148,6 +158,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void disarm() noexcept override;
 
  private:
+  friend class ParentEnd;
   /// Holds the lock, and runs what has come up under it (continuations, bells) after letting go of it.
   class Section;
   struct Token {};
@@ -235,6 +246,19 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void tell(Call& call) noexcept;
   void run_continuations(Call& call);
 
+  // Channels and progress: pool_channels.cpp.
+  [[gnu::noinline]] void on_talk(Peer& peer, const wire::FrameHeader& header,
+                                 std::span<const std::byte> body);
+  void on_open(Peer& peer, Call& call, const wire::FrameHeader& header, ParentEnd* end);
+  void on_channel_value(Peer& peer, ParentEnd& end, const wire::FrameHeader& header,
+                        std::span<const std::byte> body);
+  void on_progress_frame(Peer& peer, Call& call, std::span<const std::byte> body);
+  void end_talk(Talk& talk) noexcept;
+  void forget_opened(Call& call) noexcept;
+  bool look(ParentEnd& end) noexcept;
+  void flush(ParentEnd& end) noexcept;
+  void flush_later(ParentEnd& end) noexcept;
+
   // Control plane: pool_workers.cpp, on the attendant's thread.
   void want_workers();
   bool is_circuit_open() noexcept;
@@ -280,6 +304,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::size_t cursor_ = 0;
   Attendant::Timer check_timer_;
   std::vector<std::unique_ptr<Peer>> peers_;
+  std::vector<Peer*> retired_;  ///< those that finish what they have: their answers are read, too
   std::size_t starts_posted_ = 0;
   std::uint64_t last_peer_id_ = 0;
   std::array<std::uint64_t, 5> start_failures_ns_{};

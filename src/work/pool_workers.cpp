@@ -315,6 +315,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
       std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) { return each.get() == &peer; });
   const std::unique_ptr<Peer> gone = std::move(*own);
   peers_.erase(own);
+  std::erase(retired_, &peer);
   adapt_spinning();
   WEFT_FAILURE_POINT("parent.bury");
   if (gone->output) gone->output->end();
@@ -388,6 +389,7 @@ void PoolCore::retire(Peer& peer) {
   stop_serving(peer);
   if (peer.last_words.empty()) peer.last_words = "shutdown";
   WEFT_FAILURE_POINT("parent.retire.before_goodbye");
+  if (!peer.sent.empty()) retired_.push_back(&peer);
   if (!peer.exchange.write_control(wire::Goodbye{})) process::kill(peer.child, SIGKILL);
 }
 

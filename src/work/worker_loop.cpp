@@ -46,7 +46,8 @@ WorkerLoop::WorkerLoop(Parts parts)
       exchange_{std::move(parts_.control)},
       reactor_{fiber::Reactor::current()},
       sleeper_{&parts_.port.own->parked},
-      stop_watch_{*parts_.stop_log, parts_.port.own->stops_seen} {}
+      stop_watch_{*parts_.stop_log, parts_.port.own->stops_seen},
+      ends_matter_{parts_.output.active()} {}
 
 void WorkerLoop::run() {
   keep_reserve();
@@ -100,7 +101,9 @@ void WorkerLoop::on_frame() {
       in.release();
       return;
     default:
-      refuse("the parent published a frame of a kind that a worker does not take");
+      on_channel_frame(header, body);
+      in.release();
+      return;
   }
 }
 
@@ -241,6 +244,8 @@ void WorkerLoop::idle() {
 bool WorkerLoop::poll() noexcept {
   if (leader_ == Leader::looking || leader_ == Leader::called) return false;
   if (parts_.port.in.peek() == ring::Peek::none) return false;
+  // No fiber need be woken for what a channel's end is given.
+  if (channels_ && take_channel_frames() == ChannelEnd::Look::something) return true;
   if (leader_ == Leader::idle) {
     leader_ = Leader::called;
     idle_waker_.wake();

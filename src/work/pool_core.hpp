@@ -304,7 +304,6 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::size_t cursor_ = 0;
   Attendant::Timer check_timer_;
   std::vector<std::unique_ptr<Peer>> peers_;
-  std::vector<Peer*> retired_;  ///< those that finish what they have: their answers are read, too
   std::size_t starts_posted_ = 0;
   std::uint64_t last_peer_id_ = 0;
   std::array<std::uint64_t, 5> start_failures_ns_{};
@@ -328,6 +327,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::string last_recycled_;
   Histogram wait_times_;
   Histogram run_times_;
+  std::vector<Peer*> retired_;      ///< those that finish what they have: their answers are read, too
   std::shared_ptr<PoolCore> keep_;  ///< itself, while the pool is gone and calls are not
 };
 

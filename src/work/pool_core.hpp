@@ -51,6 +51,11 @@ struct CoreOptions {
   bool reject_when_full = false;
   bool replace = true;        ///< start another worker for one that ended
   std::string what = "pool";  ///< for messages
+  struct Passed {
+    base::UniqueFd descriptor;
+    int number;  ///< there
+  };
+  std::vector<Passed> passed;  ///< to the first worker
 };
 
 struct CoreStatus {
@@ -132,6 +137,11 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void abandon();
 
   [[nodiscard]] std::size_t limit() const;
+  /// Of the oldest worker that has started; 0 if there is none.
+  [[nodiscard]] std::int64_t first_pid();
+  /// Sends the workers a signal; false if there are none.
+  bool signal(int number);
+
   /// Another number of workers at the most; those who are too many finish what they have and end.
   void resize(std::size_t limit);
   /// The workers finish what they have and end; others come for what waits.

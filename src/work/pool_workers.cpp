@@ -79,6 +79,8 @@ void PoolCore::start_worker() {
     }
   }
   auto spawned = spawn_worker();
+  // Closed here, so that whoever has their other ends hears of the worker's end.
+  options_.passed.clear();
   const Section section{*this};
   --starts_posted_;
   if (!spawned) return start_failed(spawned.fault().message, error_of(spawned.fault()));
@@ -123,6 +125,8 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
     output = *std::move(made);
     output->pass_to(spawn);
   }
+  for (const CoreOptions::Passed& each : options_.passed)
+    spawn.descriptors.emplace_back(each.descriptor.get(), each.number);
   WEFT_FAILURE_POINT("parent.start.before_spawn");
   auto child = process::spawn(spawn);
   if (!child) return child.fault();

@@ -160,7 +160,12 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
   attachments.clear();
   --running_;
   after_reply();
-  if (leaving_ && running_ == 0) leave(0);
+  if (leaving_) [[unlikely]]
+    leave_if_done();
+}
+
+void WorkerLoop::leave_if_done() noexcept {
+  if (running_ == 0 && parts_.port.in.peek() == ring::Peek::none) leave(0);
 }
 
 void WorkerLoop::keep_reserve() noexcept {
@@ -228,6 +233,7 @@ bool WorkerLoop::spin() noexcept {
 }
 
 void WorkerLoop::idle() {
+  if (leaving_) leave_if_done();
   if (spin()) return;
   if (reactor_.others_ready()) {
     reactor_.yield();
@@ -284,8 +290,9 @@ void WorkerLoop::watch_control() {
     if (control->state != link::Exchange::Control::State::message) continue;
     if (!std::holds_alternative<wire::Goodbye>(control->message))
       refuse("an unexpected message on the control socket");
+    // What was sent before it is done first.
     leaving_ = true;
-    if (running_ == 0) leave(0);
+    leave_if_done();
   }
 }
 

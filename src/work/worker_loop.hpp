@@ -91,6 +91,7 @@ class WorkerLoop final : public fiber::Source {
   /// process ends, so that the next has all that this one lacked.
   [[noreturn]] void give_up(const wire::FrameHeader& task, const base::Fault& fault) noexcept;
   [[noreturn]] void leave(int code) noexcept;
+  void leave_if_done() noexcept;
   [[noreturn]] void refuse(const char* what) noexcept;
 
   Parts parts_;

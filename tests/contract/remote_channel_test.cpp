@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <boost/fiber/fiber.hpp>
-#include <boost/fiber/operations.hpp>
 #include <chrono>
 #include <cstdint>
 #include <numeric>
@@ -18,12 +16,13 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/talking_tasks.hpp"
+
 using namespace std::chrono_literals;
-using boost::fibers::fiber;
+using weft::contract::echo;
+using weft::contract::sum;
 
 namespace {
-
-constexpr std::uint64_t kMany = 100'000;
 
 /// Answers each text with its length until nobody asks any more.
 std::size_t count_letters(weft::TaskScope& scope) {
@@ -51,163 +50,6 @@ TEST(RemoteChannel, carries_values_both_ways_while_the_task_runs) {
   const std::size_t all = execution.get();
   EXPECT_EQ(length, 17U);
   EXPECT_EQ(all, 17U);
-}
-
-std::uint64_t echo(weft::TaskScope& scope) {
-  auto parent = scope.channel<std::uint64_t, std::uint64_t>();
-  std::uint64_t count = 0;
-  try {
-    for (;; ++count) parent.send(parent.receive());
-  } catch (const weft::Closed&) {
-  }
-  return count;
-}
-
-TEST(RemoteChannel, goes_there_and_back_again_and_again) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit<echo>();
-  auto channel = execution.channel<std::uint64_t, std::uint64_t>();
-  for (std::uint64_t i = 0; i < 10'000; ++i) {
-    channel.send(i);
-    ASSERT_EQ(channel.receive(), i);
-  }
-  channel.close();
-  EXPECT_EQ(execution.get(), 10'000U);
-}
-
-/// Sends so many numbers and receives as many, each on a fiber of its own.
-std::uint64_t both_ways(weft::TaskScope& scope, std::uint64_t count) {
-  auto parent = scope.channel<std::uint64_t, std::uint64_t>();
-  fiber sender{[&] {
-    for (std::uint64_t i = 0; i < count; ++i) parent.send(i);
-  }};
-  std::uint64_t in_order = 0;
-  for (std::uint64_t i = 0; i < count; ++i) in_order += parent.receive() == i ? 1U : 0U;
-  sender.join();
-  return in_order;
-}
-
-TEST(RemoteChannel, keeps_the_order_of_many_values_each_way) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit<both_ways>(kMany);
-  auto channel = execution.channel<std::uint64_t, std::uint64_t>();
-  fiber sender{[&] {
-    for (std::uint64_t i = 0; i < kMany; ++i) channel.send(i);
-  }};
-  for (std::uint64_t i = 0; i < kMany; ++i) ASSERT_EQ(channel.receive(), i);
-  sender.join();
-  EXPECT_EQ(execution.get(), kMany);
-}
-
-TEST(RemoteChannel, keeps_the_order_between_threads) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit<both_ways>(kMany);
-  auto channel = execution.channel<std::uint64_t, std::uint64_t>();
-  std::jthread sender{[&] {
-    for (std::uint64_t i = 0; i < kMany; ++i) channel.send(i);
-  }};
-  for (std::uint64_t i = 0; i < kMany; ++i) ASSERT_EQ(channel.receive(), i);
-  EXPECT_EQ(execution.get(), kMany);
-}
-
-std::uint64_t sum(weft::TaskScope& scope) {
-  auto parent = scope.channel<std::uint64_t, std::uint64_t>();
-  std::uint64_t sum = 0;
-  try {
-    for (;;) sum += parent.receive();
-  } catch (const weft::Closed&) {
-  }
-  return sum;
-}
-
-TEST(RemoteChannel, lets_many_threads_use_the_parents_end) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit<echo>();
-  auto channel = execution.channel<std::uint64_t, std::uint64_t>();
-  constexpr std::uint64_t kEach = 2'000;
-  std::atomic<std::uint64_t> received{0};
-  std::atomic<std::uint64_t> total{0};
-  {
-    std::vector<std::jthread> threads;
-    for (int thread = 0; thread < 4; ++thread) {
-      threads.emplace_back([&] {
-        for (std::uint64_t i = 1; i <= kEach; ++i) {
-          channel.send(i);
-          total += channel.receive();
-          ++received;
-        }
-      });
-    }
-  }
-  channel.close();
-  EXPECT_EQ(received, 4 * kEach);
-  EXPECT_EQ(total, 4 * kEach * (kEach + 1) / 2);
-  EXPECT_EQ(execution.get(), 4 * kEach);
-}
-
-/// The task's other threads use its end while it waits itself, by weft's means.
-std::uint64_t with_threads(weft::TaskScope& scope, std::uint64_t each) {
-  auto parent = scope.channel<std::uint64_t, std::uint64_t>();
-  auto [done, all] = weft::channel_pair<std::uint64_t, int>(8);
-  std::vector<std::jthread> threads;
-  for (int thread = 0; thread < 3; ++thread) {
-    threads.emplace_back([&, &end = done] {
-      std::uint64_t sum = 0;
-      for (std::uint64_t i = 0; i < each; ++i) {
-        parent.send(i);
-        sum += parent.receive();
-      }
-      end.send(sum);
-    });
-  }
-  std::uint64_t sum = 0;
-  for (int thread = 0; thread < 3; ++thread) sum += all.receive();
-  return sum;
-}
-
-TEST(RemoteChannel, lets_many_threads_use_the_tasks_end) {
-  weft::Pool pool{{.limit = 1}};
-  constexpr std::uint64_t kEach = 1'000;
-  auto execution = pool.submit<with_threads>(kEach);
-  auto channel = execution.channel<std::uint64_t, std::uint64_t>();
-  std::uint64_t received = 0;
-  for (std::uint64_t i = 0; i < 3 * kEach; ++i) {
-    received += channel.receive();
-    channel.send(1);
-  }
-  EXPECT_EQ(received, 3 * kEach * (kEach - 1) / 2);
-  EXPECT_EQ(execution.get(), 3 * kEach);
-}
-
-TEST(RemoteChannel, holds_a_sender_back_and_loses_nothing) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit([](weft::TaskScope& scope) {
-    auto gate = scope.channel<int, int>("gate");
-    auto parent = scope.channel<std::uint64_t, std::uint64_t>();
-    gate.send(1);
-    static_cast<void>(gate.receive());
-    std::uint64_t sum = 0;
-    try {
-      for (;;) sum += parent.receive();
-    } catch (const weft::Closed&) {
-    }
-    return sum;
-  });
-  auto gate = execution.channel<int, int>("gate");
-  auto channel = execution.channel<std::uint64_t, std::uint64_t>();
-  static_cast<void>(gate.receive());
-  std::uint64_t sent = 0;
-  std::uint64_t sum = 0;
-  while (channel.try_send(sent + 1)) sum += ++sent;
-  EXPECT_EQ(sent, 64U);
-  EXPECT_FALSE(channel.send_for(1ms, 1));
-  gate.send(1);
-  for (std::uint64_t i = 0; i < 1'000; ++i) {
-    channel.send(i);
-    sum += i;
-  }
-  channel.close();
-  EXPECT_EQ(execution.get(), sum);
 }
 
 TEST(RemoteChannel, keeps_what_is_sent_before_the_other_end_is_taken) {
@@ -454,74 +296,6 @@ TEST(RemoteChannel, is_selected_in_the_task) {
   EXPECT_EQ(execution.get(), "abba");
 }
 
-TEST(RemoteChannel, suspends_the_fiber_alone) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit<echo>();
-  auto channel = execution.channel<std::uint64_t, std::uint64_t>();
-  std::vector<int> order;
-  fiber waits{[&] {
-    order.push_back(1);
-    static_cast<void>(channel.receive());
-    order.push_back(3);
-  }};
-  fiber goes_on{[&] {
-    order.push_back(2);
-    channel.send(1);
-  }};
-  waits.join();
-  goes_on.join();
-  EXPECT_EQ(order, (std::vector{1, 2, 3}));
-}
-
-TEST(RemoteChannel, shares_its_worker_with_other_tasks) {
-  weft::Pool pool{{.limit = 1}};
-  const auto same = [](std::uint64_t x) { return x; };
-  // Short tasks, so that several are with the worker at a time from now on.
-  for (std::uint64_t i = 0; i < 2'000; ++i) ASSERT_EQ(pool.submit(same, i).get(), i);
-  auto execution = pool.submit<echo>();
-  std::vector<weft::Execution<std::uint64_t>> others;
-  for (std::uint64_t i = 0; i < 200; ++i) others.push_back(pool.submit(same, i));
-  auto channel = execution.channel<std::uint64_t, std::uint64_t>();
-  for (std::uint64_t i = 0; i < 200; ++i) {
-    channel.send(i);
-    ASSERT_EQ(channel.receive(), i);
-    others.push_back(pool.submit(same, i));
-  }
-  channel.close();
-  EXPECT_EQ(execution.get(), 200U);
-  for (std::uint64_t i = 0; i < 400; ++i) EXPECT_EQ(others[i].get(), i % 200);
-}
-
-TEST(RemoteChannel, goes_on_while_its_worker_is_being_replaced) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit<echo>();
-  auto channel = execution.channel<std::uint64_t, std::uint64_t>();
-  channel.send(0);
-  EXPECT_EQ(channel.receive(), 0U);
-  pool.restart();
-  for (std::uint64_t i = 1; i < 100; ++i) {
-    channel.send(i);
-    ASSERT_EQ(channel.receive(), i);
-  }
-  channel.close();
-  EXPECT_EQ(execution.get(), 100U);
-}
-
-TEST(RemoteChannel, moves_with_a_task_that_goes_to_another_worker) {
-  weft::Pool pool{{.limit = 1}};
-  auto long_one = pool.submit([] { std::this_thread::sleep_for(50ms); });
-  std::vector<weft::Execution<std::uint64_t>> executions;
-  std::vector<weft::Channel<std::uint64_t, std::uint64_t>> channels;
-  for (int i = 0; i < 20; ++i) {
-    executions.push_back(pool.submit<sum>());
-    channels.push_back(executions.back().channel<std::uint64_t, std::uint64_t>());
-    for (std::uint64_t value = 1; value <= 10; ++value) channels.back().send(value);
-    channels.back().close();
-  }
-  pool.resize(4);
-  for (auto& execution : executions) EXPECT_EQ(execution.get(), 55U);
-}
-
 TEST(RemoteChannel, is_not_kept_by_a_task_that_is_run_once_more) {
   weft::Pool pool{{.limit = 1}};
   auto execution = pool.with({.retries = 3}).submit<die_after>(2);
@@ -562,72 +336,6 @@ TEST(RemoteChannel, closes_at_both_ends) {
   channel.close();
   EXPECT_TRUE(channel.is_closed());
   EXPECT_EQ(execution.get(), 1);
-}
-
-// Progress.
-
-TEST(Progress, is_told_and_the_last_word_comes_before_the_end) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit([](weft::TaskScope& scope) {
-    for (std::uint64_t i = 1; i <= 1'000'000; ++i) scope.progress(i, 1'000'000);
-    return 1;
-  });
-  EXPECT_EQ(execution.get(), 1);
-  EXPECT_EQ(execution.progress(), (weft::Progress{1'000'000, 1'000'000}));
-}
-
-TEST(Progress, is_nothing_where_the_task_says_nothing) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit([] {});
-  EXPECT_EQ(execution.progress(), weft::Progress{});
-  execution.get();
-  EXPECT_EQ(execution.progress(), weft::Progress{});
-}
-
-TEST(Progress, is_seen_while_the_task_runs) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit([](weft::TaskScope& scope) {
-    auto parent = scope.channel<int, int>();
-    scope.progress(3, 10);
-    static_cast<void>(parent.receive());
-    throw std::runtime_error{"enough"};
-  });
-  auto channel = execution.channel<int, int>();
-  while (execution.progress() != weft::Progress{3, 10}) std::this_thread::yield();
-  EXPECT_FALSE(execution.ready());
-  channel.send(1);
-  EXPECT_THROW(execution.get(), std::runtime_error);
-  EXPECT_EQ(execution.progress(), (weft::Progress{3, 10}));
-}
-
-TEST(Progress, is_told_to_callbacks_in_order_though_nobody_waits) {
-  weft::Pool pool{{.limit = 1}};
-  std::vector<std::uint64_t> heard;
-  std::atomic<bool> done{false};
-  auto execution = pool.submit([](weft::TaskScope& scope) {
-    for (std::uint64_t i = 1; i <= 20; ++i) {
-      scope.progress(i, 20);
-      weft::sleep_for(1ms);
-    }
-  });
-  execution.on_progress([&](const weft::Progress& progress) {
-    heard.push_back(progress.done);
-    if (progress.done == 20) done = true;
-  });
-  while (!done) std::this_thread::yield();
-  execution.get();
-  EXPECT_TRUE(std::is_sorted(heard.begin(), heard.end()));
-  EXPECT_EQ(heard.back(), 20U);
-  EXPECT_GT(heard.size(), 2U);
-}
-
-TEST(Progress, is_told_to_a_callback_that_comes_late) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit([](weft::TaskScope& scope) { scope.progress(1, 2); });
-  execution.get();
-  weft::Progress heard;
-  execution.on_progress([&](const weft::Progress& progress) { heard = progress; });
-  EXPECT_EQ(heard, (weft::Progress{1, 2}));
 }
 
 }  // namespace

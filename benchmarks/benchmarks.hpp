@@ -14,6 +14,7 @@ void add_baselines(std::vector<Benchmark>& to);
 void add_in_process_baselines(std::vector<Benchmark>& to);
 void add_ring(std::vector<Benchmark>& to);
 void add_tasks(std::vector<Benchmark>& to);
+void add_channels(std::vector<Benchmark>& to);
 void add_buffers(std::vector<Benchmark>& to);
 void add_workers(std::vector<Benchmark>& to);
 void add_overcommit(std::vector<Benchmark>& to);

@@ -11,6 +11,8 @@ std::vector<Comparison> comparisons() {
       {"task.string.round_trip", ratio, "limit.bounce", at_most, 2.5},
       {"task.empty.pipelined", value, "", at_least, 12e6},
       {"task.parked.round_trip", ratio, "limit.eventfd_pair", at_most, 1.2},
+      {"channel.round_trip", ratio, "task.empty.round_trip", at_most, 2},
+      {"channel.stream", value, "", at_least, 3e6},
       {"buffer.64KiB.round_trip", difference, "task.empty.round_trip", at_most, 2000},
       {"buffer.1MiB.round_trip", difference, "task.empty.round_trip", at_most, 2000},
       {"buffer.16MiB.round_trip", difference, "task.empty.round_trip", at_most, 2000},

@@ -38,6 +38,7 @@ std::vector<Benchmark> all_benchmarks() {
   add_limits(all);
   add_ring(all);
   add_tasks(all);
+  add_channels(all);
   add_buffers(all);
   add_workers(all);
   add_overcommit(all);

@@ -7,13 +7,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <weft/channel.hpp>
 #include <weft/deadline.hpp>
 #include <weft/detail/call_handle.hpp>
 #include <weft/detail/call_watch.hpp>
+#include <weft/detail/channel_port.hpp>
 #include <weft/error.hpp>
+#include <weft/progress.hpp>
 
 namespace weft {
 
@@ -101,6 +105,27 @@ class [[nodiscard]] Execution {
       } catch (...) {  // NOLINT(bugprone-empty-catch): another fail<E>() may be for it, and get() throws it
       }
     });
+  }
+
+  /// This side's end of the channel that the task takes by TaskScope::channel<Receive, Send>(key): what is sent here is
+  /// received there. Each key names a channel of its own. Values that are sent before the task takes its end wait, 64 at the
+  /// most. It is closed when the task ends, however it ends: what was sent before can still be received. Throws ArgumentError
+  /// if this key was taken before, or if the task's end is of other types; where the task takes its end only later,
+  /// send() and receive() throw that.
+  template <class Send, class Receive>
+  [[nodiscard]] Channel<Send, Receive> channel(std::string_view key = {}) {
+    return Channel<Send, Receive>{std::make_unique<detail::RemoteEnd<Send, Receive>>(
+        handle_.channel({key, detail::signature<Receive(Send)>()}))};
+  }
+
+  /// How far the task says that it is (TaskScope::progress()); all zero if it has said nothing. Never suspends.
+  [[nodiscard]] Progress progress() const { return handle_.progress(); }
+  /// Calls `callback` with a weft::Progress whenever the task has got on, under the same rules as then(). Words that
+  /// come faster than it runs are left out; the last one is not.
+  template <class Callback>
+  Execution& on_progress(Callback callback) {
+    handle_.on_progress(std::move(callback));
+    return *this;
   }
 
   /// For select().

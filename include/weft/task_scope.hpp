@@ -2,10 +2,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <weft/channel.hpp>
+#include <weft/detail/channel_port.hpp>
 #include <weft/export.hpp>
+#include <weft/progress.hpp>
 
 namespace weft {
 
@@ -26,6 +31,23 @@ class WEFT_EXPORT TaskScope {
   /// Throws Cancelled if a stop is requested: the submitter's get() then throws Cancelled with its own reason.
   void throw_if_stop_requested();
 
+  /// The task's end of the channel that its submitter takes by Execution::channel<Receive, Send>(key): what is sent here is
+  /// received there. Each key names a channel of its own; channels of keys that only one side takes hurt nobody. Values that
+  /// are sent before the submitter takes its end wait there, 64 at the most; more wait here. It is closed when the task
+  /// ends.
+  /// Threads: this function, the task's own; the Channel, any. What comes and goes is seen to by the task's own thread: while that
+  /// computes or blocks, its other threads' values wait.
+  /// Throws ArgumentError if this task has taken it before.
+  template <class Send, class Receive>
+  [[nodiscard]] Channel<Send, Receive> channel(std::string_view key = {}) {
+    return Channel<Send, Receive>{std::make_unique<detail::RemoteEnd<Send, Receive>>(
+        open_channel({key, detail::signature<Send(Receive)>()}))};
+  }
+
+  /// Tells the submitter how far the task is (Execution::progress()). Costs some ns: it is sent on every 100 us at the most, the
+  /// latest, and always before the task's end. Threads: the task's own.
+  void progress(std::uint64_t done, std::uint64_t total = 0) { tell_progress({done, total}); }
+
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;
 
@@ -35,6 +57,8 @@ class WEFT_EXPORT TaskScope {
   ~TaskScope() = default;
 
  private:
+  virtual std::shared_ptr<detail::ChannelPort> open_channel(const detail::ChannelName& name) = 0;
+  virtual void tell_progress(const Progress& progress) = 0;
   std::uint64_t worker_id_;
   std::uint64_t deadline_ns_;
 };

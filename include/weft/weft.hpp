@@ -8,6 +8,7 @@
 #include <weft/codec.hpp>
 #include <weft/combine.hpp>
 #include <weft/completion_queue.hpp>
+#include <weft/context.hpp>
 #include <weft/coroutine.hpp>
 #include <weft/deadline.hpp>
 #include <weft/encoder.hpp>
@@ -25,10 +26,12 @@
 #include <weft/named_task.hpp>
 #include <weft/pool.hpp>
 #include <weft/pool_view.hpp>
+#include <weft/progress.hpp>
 #include <weft/rate_limit.hpp>
 #include <weft/select.hpp>
 #include <weft/semaphore.hpp>
 #include <weft/sleep.hpp>
+#include <weft/stream.hpp>
 #include <weft/task.hpp>
 #include <weft/task_options.hpp>
 #include <weft/task_scope.hpp>

@@ -55,6 +55,16 @@ inline constexpr std::uint64_t kBatchNs = 500'000;
 /// Stack of a fiber that runs tasks.
 inline constexpr std::size_t kTaskStackBytes = 1024 * 1024;
 
+// Channels to other processes.
+
+/// Values that each direction holds between its sender and its receiver: enough that neither waits for the other's credit while
+/// both are awake (a round trip is some 10 values), and at 1 KiB each little beside a ring.
+inline constexpr std::uint64_t kChannelCredit = 64;
+/// Channels of one task at the most. A worker cannot make its parent hold more than these times the credit.
+inline constexpr std::size_t kChannelsPerCallMax = 256;
+/// A task's progress is told so often at the most.
+inline constexpr std::uint64_t kProgressUs = 100;
+
 // Output.
 
 /// So much of what a worker printed last is kept for its errors: a pipe full.

@@ -52,9 +52,13 @@ constexpr bool operator==(Kind ours, schemas::FrameKind theirs) {
 static_assert(Kind::task == schemas::FrameKind::task && Kind::value == schemas::FrameKind::value &&
                   Kind::failure == schemas::FrameKind::failure &&
                   Kind::returned == schemas::FrameKind::returned &&
-                  Kind::release == schemas::FrameKind::release && Kind::cancel == schemas::FrameKind::cancel,
+                  Kind::release == schemas::FrameKind::release &&
+                  Kind::cancel == schemas::FrameKind::cancel && Kind::open == schemas::FrameKind::open &&
+                  Kind::channel == schemas::FrameKind::channel &&
+                  Kind::credit == schemas::FrameKind::credit && Kind::close == schemas::FrameKind::close &&
+                  Kind::progress == schemas::FrameKind::progress,
               "src/wire/frame.hpp and schemas/frame.fbs number the kinds differently");
-static_assert(Kind::cancel == schemas::FrameKind::MAX, "a kind that src/wire/frame.hpp lacks");
+static_assert(Kind::progress == schemas::FrameKind::MAX, "a kind that src/wire/frame.hpp lacks");
 
 constexpr bool operator==(Encoding ours, schemas::PayloadEncoding theirs) {
   return static_cast<std::uint8_t>(ours) == static_cast<std::uint8_t>(theirs);

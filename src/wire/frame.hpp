@@ -14,6 +14,14 @@ enum class Kind : std::uint8_t {
   returned = 4,  ///< worker to parent: the frame was withdrawn in time, nothing was run
   release = 5,   ///< either way: the payload is a list of loan ids (u64) that the sender no longer needs
   cancel = 6,    ///< parent to worker: the task in `slot` should stop; the payload is the reason
+  // Between a running task and its submitter; slot and generation are the task's. `function` is the hash of the
+  // channel's key.
+  open =
+      7,  ///< worker to parent: the task has taken its end; `deadline_ns` is the hash of what the channel carries
+  channel = 8,    ///< either way: a value
+  credit = 9,     ///< either way: so many more values (u64) may be sent
+  close = 10,     ///< either way: the sender's end is closed
+  progress = 11,  ///< worker to parent: done and total (u64 each)
 };
 
 /// Bits of FrameHeader::flags.
@@ -21,6 +29,7 @@ inline constexpr std::uint16_t kPayloadInBlock =
     1;                                         ///< attachment 0 is a block that holds the payload proper
 inline constexpr std::uint16_t kNamed = 2;     ///< `function` is a named task's id, not a place in a module
 inline constexpr std::uint16_t kMeasured = 4;  ///< of a task: its answer shall say how long it ran
+inline constexpr std::uint16_t kOfOtherTypes = 8;  ///< of close: the two ends do not fit together
 
 /// A frame's fixed part, as it lies at the start of the frame; schemas/frame.fbs is the same struct for readers of
 /// the wire, and frame.cpp asserts that the two agree. `length` and `withdrawn` belong to the ring: put() leaves them

@@ -25,6 +25,7 @@ void CallTable::clear_extra(Call& call) noexcept {
   call.extra->terms = {};
   call.extra->output = {};
   call.extra->continuations.clear();
+  call.extra->talk.reset();
 }
 
 }  // namespace weft::work

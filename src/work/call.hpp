@@ -24,6 +24,7 @@ namespace weft::work {
 class Peer;
 class PoolCore;
 struct Share;
+struct Talk;
 struct Watcher;
 
 /// Where a call stands. Written under the pool's lock.
@@ -83,6 +84,7 @@ struct CallExtra {
   std::string output;  ///< what the task printed, with Output::capture
   std::vector<Continuation> continuations;
   Watcher* watchers = nullptr;  ///< of Gatherings that wait for the call among others; linked
+  std::shared_ptr<Talk> talk;   ///< what the task and its submitter say to each other meanwhile
 };
 
 /// One submitted task, from submit to the end of its Execution. Two cache lines; an empty task touches the first alone.
@@ -100,7 +102,7 @@ struct alignas(64) Call {
   bool waited_for : 1 = false;        ///< `waker` wants to know
   bool has_continuation : 1 = false;  ///< extra->continuations wait for the settling
   bool continuing : 1 = false;        ///< they run just now: the call must stay
-  bool watched : 1 = false;           ///< extra->watchers want to know
+  bool watched : 1 = false;           ///< extra->watchers want to know, or extra->talk
   bool timed : 1 = false;             ///< extra->terms hold
   bool stop_asked : 1 = false;        ///< cancel() came when it had begun, or might have
   bool has_extra : 1 = false;         ///< `extra` is used by this call

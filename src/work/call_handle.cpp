@@ -128,6 +128,21 @@ bool CallHandle::forget(const void* owner) noexcept {
   return !process::in_forked_child() && core_->forget(*call_, owner);
 }
 
+std::shared_ptr<ChannelPort> CallHandle::channel(const ChannelName& name) const {
+  work::require_unforked();
+  return core_->open_channel(*call_, name);
+}
+
+Progress CallHandle::progress() const {
+  work::require_unforked();
+  return core_->progress(*call_);
+}
+
+void CallHandle::on_progress(std::function<void(const Progress&)> callback) const {
+  work::require_unforked();
+  core_->on_progress(*call_, std::move(callback));
+}
+
 bool CallWatch::watch(const fiber::Waker& waker) {
   work::require_unforked();
   return handle_.core_->watch(*handle_.call_, waker);

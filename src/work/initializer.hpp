@@ -1,5 +1,6 @@
 #pragma once
 
+#include <weft/error.hpp>
 #include <weft/task.hpp>
 
 namespace weft::work {
@@ -9,6 +10,12 @@ class InitializerScope final : public TaskScope {
  public:
   explicit InitializerScope(std::uint64_t worker_id) noexcept : TaskScope{worker_id, 0} {}
   [[nodiscard]] std::stop_token stop_token() override { return {}; }
+
+ private:
+  std::shared_ptr<detail::ChannelPort> open_channel(const detail::ChannelName&) override {
+    throw ArgumentError{"an initializer has no channels: nobody submitted it"};
+  }
+  void tell_progress(const Progress&) override {}
 };
 
 /// The call of an initializer: no arguments, and nobody waits for its value.

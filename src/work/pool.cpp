@@ -7,6 +7,7 @@
 #include "process/cpus.hpp"
 #include "process/forked.hpp"
 #include "process/module.hpp"
+#include "work/core_options.hpp"
 #include "work/initialized.hpp"
 #include "work/output.hpp"
 #include "work/pool_core.hpp"
@@ -66,7 +67,9 @@ process::Allowance allowance(const WorkerLimits& limits) {
           limits.nice, limits.cpus};
 }
 
-work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
+}  // namespace
+
+work::CoreOptions work::core_options(const WorkerOptions& worker, std::size_t limit) {
   work::require_initialized();
   if (worker.start_timeout < std::chrono::nanoseconds::zero()) {
     throw ArgumentError{"WorkerOptions::start_timeout is negative: give 0 for no limit"};
@@ -88,6 +91,8 @@ work::CoreOptions core_options(const WorkerOptions& worker, std::size_t limit) {
   return options;
 }
 
+namespace {
+
 /// The core, for everything that looks at the workers. Throws Error in a forked child.
 work::PoolCore* own(const std::shared_ptr<work::PoolCore>& core) {
   work::require_unforked();
@@ -100,8 +105,10 @@ bool shut_down(const std::shared_ptr<work::PoolCore>& core, std::uint64_t deadli
   return done;
 }
 
-/// At the end of a pool or worker. In a forked child the workers are the parent's, and nothing may be touched.
-void let_go(const std::shared_ptr<work::PoolCore>& core) {
+}  // namespace
+
+/// In a forked child the workers are the parent's, and nothing may be touched.
+void work::let_go(const std::shared_ptr<work::PoolCore>& core) {
   if (!core) return;
   if (process::in_forked_child()) {
     static_cast<void>(
@@ -110,6 +117,8 @@ void let_go(const std::shared_ptr<work::PoolCore>& core) {
   }
   core->abandon();
 }
+
+namespace {
 
 std::size_t limit_of(const PoolOptions& options) {
   if (!options.limit) return process::cpus_allowed();
@@ -134,7 +143,7 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
   if (options.on_full > OnFull::reject)
     throw ArgumentError{"PoolOptions::on_full is none of wait and reject"};
   if (options.task) static_cast<void>(work::terms_of(*options.task));
-  work::CoreOptions core = core_options(options.worker, limit_);
+  work::CoreOptions core = work::core_options(options.worker, limit_);
   core.minimum = options.minimum;
   core.idle_timeout_ns = static_cast<std::uint64_t>(options.idle_timeout.count());
   core.tasks_per_worker = options.tasks_per_worker;
@@ -188,7 +197,7 @@ Pool& Pool::operator=(Pool&& other) noexcept {
   return *this;
 }
 
-Pool::~Pool() { let_go(core_); }
+Pool::~Pool() { work::let_go(core_); }
 
 work::PoolCore& Pool::core() const {
   if (!core_) throw_moved_from();
@@ -239,7 +248,7 @@ void Pool::kill() {
 }
 
 Worker::Worker(WorkerOptions options) {
-  work::CoreOptions core = core_options(options, 1);
+  work::CoreOptions core = work::core_options(options, 1);
   core.replace = false;
   core.what = "worker";
   core_ = work::PoolCore::make(std::move(core));
@@ -251,7 +260,7 @@ Worker& Worker::operator=(Worker&& other) noexcept {
   return *this;
 }
 
-Worker::~Worker() { let_go(core_); }
+Worker::~Worker() { work::let_go(core_); }
 
 work::PoolCore& Worker::core() const {
   if (!core_) throw_moved_from();

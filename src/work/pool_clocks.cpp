@@ -9,6 +9,7 @@
 #include "base/clock.hpp"
 #include "work/obituary.hpp"
 #include "work/pool_core.hpp"
+#include "work/talk.hpp"
 
 namespace weft::work {
 
@@ -169,6 +170,7 @@ void PoolCore::end_by_limit(Call& call) {
 /// Its worker died under it: true if it may run again, and is in the queue for that.
 bool PoolCore::retry(const Peer& gone, Call& call) {
   if (!call.timed || call.extra->terms.retries == 0 || call.stop_asked) return false;
+  if (has_talked(call)) return false;  // its submitter has heard of the first attempt
   if (gone.killed || !gone.violation.empty() || gone.late_serial == call.extra->terms.serial) return false;
   Terms& terms = call.extra->terms;
   --terms.retries;

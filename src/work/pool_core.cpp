@@ -251,6 +251,7 @@ bool PoolCore::on_returned(Peer& peer, Call& call) {
     peer.exchange.unlend(call.extra->lent);
     call.extra->lent.clear();
   }
+  if (call.has_extra && call.extra->talk) forget_opened(call);
   no_longer_sent(peer, call);
   call.phase = Phase::queued;
   call.next_generation();
@@ -333,7 +334,7 @@ void PoolCore::on_frame(Peer& peer) {
       return;
     }
     default:
-      return condemn(peer, "it published a frame of a kind that only a parent may");
+      return on_talk(peer, header, body);
   }
 }
 
@@ -402,6 +403,9 @@ bool PoolCore::poll_locked() noexcept {
   for (std::size_t i = 0; i < serving_.size(); ++i) {
     Peer& peer = *serving_[i];
     if (!peer.sent.empty() || peer.exchange.loans_outstanding() != 0) any = drain(peer) || any;
+  }
+  for (std::size_t i = 0; i < retired_.size(); ++i) {
+    if (retired_[i]->violation.empty()) any = drain(*retired_[i]) || any;
   }
   if (any) refill();
   return any;

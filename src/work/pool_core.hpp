@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 #include <vector>
+#include <weft/detail/channel_port.hpp>
 #include <weft/detail/submitter.hpp>
 #include <weft/histogram.hpp>
 #include <weft/pool.hpp>
@@ -27,6 +28,8 @@
 #include "work/peer.hpp"
 
 namespace weft::work {
+
+class ParentEnd;
 
 struct CoreOptions {
   std::size_t limit = 1;
@@ -48,6 +51,11 @@ struct CoreOptions {
   bool reject_when_full = false;
   bool replace = true;        ///< start another worker for one that ended
   std::string what = "pool";  ///< for messages
+  struct Passed {
+    base::UniqueFd descriptor;
+    int number;  ///< there
+  };
+  std::vector<Passed> passed;  ///< to the first worker
 };
 
 struct CoreStatus {
@@ -71,6 +79,9 @@ fiber::Reactor& own_reactor();
 
 /// Throws Error where a callback of an Execution wants to wait.
 void require_may_wait();
+
+/// Runs a callback of the program's, which must not wait; what it throws is printed.
+void run_callback(const std::function<void()>& callback);
 
 /// What a Pool and a Worker are made of: the calls, the queue, the workers, and the rules of who gets what.
 ///
@@ -109,6 +120,10 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool watch(Call& call, Watcher& watcher);
   /// None of those that watch calls of this pool is told any more, nor is just being told.
   void unwatch(std::span<Watcher> watchers) noexcept;
+  /// See Execution. Throws ArgumentError.
+  std::shared_ptr<detail::ChannelPort> open_channel(Call& call, const detail::ChannelName& name);
+  Progress progress(Call& call);
+  void on_progress(Call& call, std::function<void(const Progress&)> callback);
   /// Lets `reactor` read this pool's answers while it has nothing else to do. Undone by detach().
   void attach_to(fiber::Reactor& reactor);
 
@@ -122,6 +137,11 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void abandon();
 
   [[nodiscard]] std::size_t limit() const;
+  /// Of the oldest worker that has started; 0 if there is none.
+  [[nodiscard]] std::int64_t first_pid();
+  /// Sends the workers a signal; false if there are none.
+  bool signal(int number);
+
   /// Another number of workers at the most; those who are too many finish what they have and end.
   void resize(std::size_t limit);
   /// The workers finish what they have and end; others come for what waits.
@@ -148,6 +168,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void disarm() noexcept override;
 
  private:
+  friend class ParentEnd;
   /// Holds the lock, and runs what has come up under it (continuations, bells) after letting go of it.
   class Section;
   struct Token {};
@@ -235,6 +256,19 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void tell(Call& call) noexcept;
   void run_continuations(Call& call);
 
+  // Channels and progress: pool_channels.cpp.
+  [[gnu::noinline]] void on_talk(Peer& peer, const wire::FrameHeader& header,
+                                 std::span<const std::byte> body);
+  void on_open(Peer& peer, Call& call, const wire::FrameHeader& header, ParentEnd* end);
+  void on_channel_value(Peer& peer, ParentEnd& end, const wire::FrameHeader& header,
+                        std::span<const std::byte> body);
+  void on_progress_frame(Peer& peer, Call& call, std::span<const std::byte> body);
+  void end_talk(Talk& talk) noexcept;
+  void forget_opened(Call& call) noexcept;
+  bool look(ParentEnd& end) noexcept;
+  void flush(ParentEnd& end) noexcept;
+  void flush_later(ParentEnd& end) noexcept;
+
   // Control plane: pool_workers.cpp, on the attendant's thread.
   void want_workers();
   bool is_circuit_open() noexcept;
@@ -303,6 +337,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::string last_recycled_;
   Histogram wait_times_;
   Histogram run_times_;
+  std::vector<Peer*> retired_;      ///< those that finish what they have: their answers are read, too
   std::shared_ptr<PoolCore> keep_;  ///< itself, while the pool is gone and calls are not
 };
 

@@ -130,6 +130,20 @@ std::size_t PoolCore::kill(const std::string& reason) {
   return lost;
 }
 
+std::int64_t PoolCore::first_pid() {
+  const Section section{*this};
+  static_cast<void>(poll_locked());
+  const auto started = std::find_if(peers_.begin(), peers_.end(),
+                                    [](const auto& peer) { return peer->state != Peer::State::starting; });
+  return started == peers_.end() ? 0 : (*started)->child.pid;
+}
+
+bool PoolCore::signal(int number) {
+  const Section section{*this};
+  for (const auto& peer : peers_) process::kill(peer->child, number);
+  return !peers_.empty();
+}
+
 void PoolCore::abandon() {
   const std::size_t lost = kill("the " + options_.what + " was destroyed");
   if (lost != 0) {

@@ -26,11 +26,22 @@ void require_may_wait() {
   }
 }
 
+void run_callback(const std::function<void()>& callback) {
+  const bool was_in_callback = std::exchange(in_callback, true);
+  try {
+    callback();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "weft: a callback of an Execution threw %s: catch it there\n", error.what());
+  }
+  in_callback = was_in_callback;
+}
+
 /// Those who want to know that `call` has settled: here, or after the lock.
 void PoolCore::tell(Call& call) noexcept {
   if (call.watched) {
     call.watched = false;
     Gathering::tell(std::exchange(call.extra->watchers, nullptr), call.ending != Ending::value);
+    if (call.extra->talk) end_talk(*call.extra->talk);
   }
   if (!call.has_continuation) return;
   call.has_continuation = false;
@@ -41,15 +52,7 @@ void PoolCore::tell(Call& call) noexcept {
 
 void PoolCore::run_continuations(Call& call) {
   const std::vector<Continuation> continuations = std::move(call.extra->continuations);
-  const bool was_in_callback = std::exchange(in_callback, true);
-  for (const Continuation& each : continuations) {
-    try {
-      each.step();
-    } catch (const std::exception& error) {
-      std::fprintf(stderr, "weft: a callback of an Execution threw %s: catch it there\n", error.what());
-    }
-  }
-  in_callback = was_in_callback;
+  for (const Continuation& each : continuations) run_callback(each.step);
   std::shared_ptr<PoolCore> last;
   const Section section{*this};
   call.continuing = false;
@@ -97,7 +100,7 @@ void PoolCore::unwatch(std::span<Watcher> watchers) noexcept {
     Watcher** link = &watcher.call->extra->watchers;
     while (*link != &watcher) link = &(*link)->next;
     *link = watcher.next;
-    watcher.call->watched = watcher.call->extra->watchers != nullptr;
+    watcher.call->watched = watcher.call->extra->watchers != nullptr || watcher.call->extra->talk != nullptr;
   }
 }
 

@@ -126,9 +126,11 @@ bool PoolCore::arm() noexcept {
     seat_ = me;
     sleeper_.arm(doorbell::Mode::urgent, link::kWaiterBell);
   }
-  for (Peer* const peer : serving_) {
-    if (peer->exchange.returns_waiting() != 0 && peer->exchange.flush_returns(peer->port))
-      peer->port.ring_if_asleep();
+  for (const auto* const peers : {&serving_, &retired_}) {
+    for (Peer* const peer : *peers) {
+      if (peer->exchange.returns_waiting() != 0 && peer->exchange.flush_returns(peer->port))
+        peer->port.ring_if_asleep();
+    }
   }
   if (poll_locked()) return false;
   unstick_all();

@@ -79,6 +79,8 @@ void PoolCore::start_worker() {
     }
   }
   auto spawned = spawn_worker();
+  // Closed here, so that whoever has their other ends hears of the worker's end.
+  options_.passed.clear();
   const Section section{*this};
   --starts_posted_;
   if (!spawned) return start_failed(spawned.fault().message, error_of(spawned.fault()));
@@ -123,6 +125,8 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
     output = *std::move(made);
     output->pass_to(spawn);
   }
+  for (const CoreOptions::Passed& each : options_.passed)
+    spawn.descriptors.emplace_back(each.descriptor.get(), each.number);
   WEFT_FAILURE_POINT("parent.start.before_spawn");
   auto child = process::spawn(spawn);
   if (!child) return child.fault();
@@ -315,6 +319,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
       std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) { return each.get() == &peer; });
   const std::unique_ptr<Peer> gone = std::move(*own);
   peers_.erase(own);
+  std::erase(retired_, &peer);
   adapt_spinning();
   WEFT_FAILURE_POINT("parent.bury");
   if (gone->output) gone->output->end();
@@ -388,6 +393,7 @@ void PoolCore::retire(Peer& peer) {
   stop_serving(peer);
   if (peer.last_words.empty()) peer.last_words = "shutdown";
   WEFT_FAILURE_POINT("parent.retire.before_goodbye");
+  if (!peer.sent.empty()) retired_.push_back(&peer);
   if (!peer.exchange.write_control(wire::Goodbye{})) process::kill(peer.child, SIGKILL);
 }
 

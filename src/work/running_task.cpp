@@ -40,6 +40,14 @@ std::stop_token WorkerScope::stop_token() {
   return token_;
 }
 
+std::shared_ptr<detail::ChannelPort> WorkerScope::open_channel(const detail::ChannelName& name) {
+  return loop_.channels().open(call_of(header_), name);
+}
+
+void WorkerScope::tell_progress(const Progress& progress) {
+  loop_.channels().tell(call_of(header_), progress);
+}
+
 RunningTask::RunningTask(WorkerLoop& loop, const wire::FrameHeader& header, std::vector<Buffer>& attachments,
                          std::span<const std::byte> payload) noexcept
     : TaskCall{static_cast<Encoding>(header.encoding), payload, attachments, worker_scope_},
@@ -62,6 +70,7 @@ void RunningTask::run() {
     wire::FailureReport unknown;
     unknown.kind = wire::FailureReport::Kind::unknown_task;
     unknown.message = describe_unknown_task((header_.flags & wire::kNamed) != 0);
+    decoded();  // before the answer, which may have to wait for room: whoever reads the ring then must not find it again
     return send_report(unknown);
   }
   entry->invoke(*this);
@@ -104,8 +113,8 @@ void RunningTask::send_report(const wire::FailureReport& failure) {
 }
 
 void RunningTask::reply(wire::Kind kind, const detail::Payload& payload) {
-  if (loop_.parts_.output.active()) [[unlikely]]
-    loop_.parts_.output.end(wire::call_id(header_));
+  if (loop_.ends_matter_) [[unlikely]]
+    loop_.before_reply(header_);
   wire::FrameHeader header;
   header.slot = header_.slot;
   header.generation = header_.generation;

@@ -20,6 +20,8 @@ class WorkerScope final : public TaskScope {
   [[nodiscard]] std::stop_token stop_token() override;
 
  private:
+  std::shared_ptr<detail::ChannelPort> open_channel(const detail::ChannelName& name) override;
+  void tell_progress(const Progress& progress) override;
   WorkerLoop& loop_;
   const wire::FrameHeader& header_;
   std::stop_token token_;

@@ -46,7 +46,8 @@ WorkerLoop::WorkerLoop(Parts parts)
       exchange_{std::move(parts_.control)},
       reactor_{fiber::Reactor::current()},
       sleeper_{&parts_.port.own->parked},
-      stop_watch_{*parts_.stop_log, parts_.port.own->stops_seen} {}
+      stop_watch_{*parts_.stop_log, parts_.port.own->stops_seen},
+      ends_matter_{parts_.output.active()} {}
 
 void WorkerLoop::run() {
   keep_reserve();
@@ -100,7 +101,9 @@ void WorkerLoop::on_frame() {
       in.release();
       return;
     default:
-      refuse("the parent published a frame of a kind that a worker does not take");
+      on_channel_frame(header, body);
+      in.release();
+      return;
   }
 }
 
@@ -157,7 +160,12 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
   attachments.clear();
   --running_;
   after_reply();
-  if (leaving_ && running_ == 0) leave(0);
+  if (leaving_) [[unlikely]]
+    leave_if_done();
+}
+
+void WorkerLoop::leave_if_done() noexcept {
+  if (running_ == 0 && parts_.port.in.peek() == ring::Peek::none) leave(0);
 }
 
 void WorkerLoop::keep_reserve() noexcept {
@@ -225,6 +233,7 @@ bool WorkerLoop::spin() noexcept {
 }
 
 void WorkerLoop::idle() {
+  if (leaving_) leave_if_done();
   if (spin()) return;
   if (reactor_.others_ready()) {
     reactor_.yield();
@@ -241,6 +250,8 @@ void WorkerLoop::idle() {
 bool WorkerLoop::poll() noexcept {
   if (leader_ == Leader::looking || leader_ == Leader::called) return false;
   if (parts_.port.in.peek() == ring::Peek::none) return false;
+  // No fiber need be woken for what a channel's end is given.
+  if (channels_ && take_channel_frames() == ChannelEnd::Look::something) return true;
   if (leader_ == Leader::idle) {
     leader_ = Leader::called;
     idle_waker_.wake();
@@ -279,8 +290,9 @@ void WorkerLoop::watch_control() {
     if (control->state != link::Exchange::Control::State::message) continue;
     if (!std::holds_alternative<wire::Goodbye>(control->message))
       refuse("an unexpected message on the control socket");
+    // What was sent before it is done first.
     leaving_ = true;
-    if (running_ == 0) leave(0);
+    leave_if_done();
   }
 }
 

@@ -16,6 +16,7 @@
 #include "process/black_box.hpp"
 #include "work/output.hpp"
 #include "work/stop_watch.hpp"
+#include "work/worker_channels.hpp"
 
 namespace weft::work {
 
@@ -49,6 +50,8 @@ class WorkerLoop final : public fiber::Source {
  private:
   friend class RunningTask;
   friend class WorkerScope;
+  friend class WorkerChannels;
+  friend class WorkerEnd;
   enum class Leader : std::uint8_t { looking, idle, in_task, called };
 
   void serve();
@@ -70,6 +73,17 @@ class WorkerLoop final : public fiber::Source {
     WEFT_FAILURE_POINT("worker.reply.after");
   }
   void wait_for_room();
+  /// Before a task's answer, where something is to be done then: its output ends, its channels close.
+  [[gnu::noinline]] void before_reply(const wire::FrameHeader& task);
+  [[nodiscard]] WorkerChannels& channels();
+  [[nodiscard]] ChannelEnd::Line line() noexcept { return {parts_.port, exchange_}; }
+  [[nodiscard]] std::uint64_t spin_ns_max() const noexcept {
+    return parts_.board->spin_ns_max.load(base::relaxed);
+  }
+  /// The next frames, as long as they belong to channels. Any fiber may, while none is just reading a frame.
+  ChannelEnd::Look take_channel_frames() noexcept;
+  [[gnu::noinline]] void on_channel_frame(const wire::FrameHeader& header, std::span<const std::byte> body);
+  void after_channel_frame() noexcept;
   /// Where memory is limited: some of it is kept for telling that a task has used up the rest.
   void keep_reserve() noexcept;
   void ring_if_behind() noexcept;
@@ -77,6 +91,7 @@ class WorkerLoop final : public fiber::Source {
   /// process ends, so that the next has all that this one lacked.
   [[noreturn]] void give_up(const wire::FrameHeader& task, const base::Fault& fault) noexcept;
   [[noreturn]] void leave(int code) noexcept;
+  void leave_if_done() noexcept;
   [[noreturn]] void refuse(const char* what) noexcept;
 
   Parts parts_;
@@ -93,7 +108,11 @@ class WorkerLoop final : public fiber::Source {
   std::uint64_t last_ticks_ = 0;  // when the last task ended, or the ring was last seen empty
   std::uint64_t untimed_ = 0;     // tasks since last_ticks_
   StopWatch stop_watch_;
-  std::uint64_t task_ticks_ = 0;  // mean cost of a task lately
+  bool ends_matter_;                          ///< before_reply() has something to do
+  std::unique_ptr<WorkerChannels> channels_;  ///< from the first use on
+  std::uint64_t old_since_ = 0;  ///< when after_channel_frame() looked last how far the parent has read, and
+  std::uint64_t old_position_ = 0;  ///< where the frames then ended
+  std::uint64_t task_ticks_ = 0;    // mean cost of a task lately
 };
 
 }  // namespace weft::work

@@ -122,6 +122,27 @@ TEST(HostileWorker, that_hands_back_more_of_a_block_than_it_has_is_found_out) {
   EXPECT_EQ(pool.submit(length_of, buffer).get(), buffer.size());
 }
 
+TEST(HostileWorker, that_sends_noise_on_a_channel_spoils_that_value_alone) {
+  const Scratch scratch;
+  Pool pool = pool_with_a_liar("value_of_noise_on_a_channel", scratch, 1);
+  auto execution = pool.submit(named<int(int)>("twice"), 21);
+  auto channel = execution.channel<int, int>();
+  EXPECT_THROW(static_cast<void>(channel.receive()), EncodingError);
+  EXPECT_EQ(channel.receive(), 1);
+  EXPECT_THROW(static_cast<void>(channel.receive()), Closed);
+  EXPECT_EQ(execution.get(), 42);
+}
+
+TEST(HostileWorker, that_sends_beyond_its_credit_is_heard_so_far) {
+  const Scratch scratch;
+  Pool pool = pool_with_a_liar("values_beyond_the_credit", scratch, 1);
+  auto execution = pool.submit(named<int(int)>("twice"), 21);
+  EXPECT_THROW(execution.get(), ProtocolViolation);
+  auto channel = execution.channel<int, int>();
+  for (int i = 0; i < 64; ++i) ASSERT_EQ(channel.receive(), i);
+  EXPECT_THROW(static_cast<void>(channel.receive()), Closed);
+}
+
 class PatientLiar : public testing::TestWithParam<Lie> {};
 
 TEST_P(PatientLiar, is_found_out_once_it_matters) {

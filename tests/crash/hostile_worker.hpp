@@ -71,5 +71,6 @@ struct Lie {
 
 /// All of them, for the worker that tells them and the test that expects what comes of it.
 std::span<const Lie> lies();
+std::span<const Lie> channel_lies();  ///< those of them that are about channels
 
 }  // namespace weft::crash

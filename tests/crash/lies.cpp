@@ -62,7 +62,7 @@ void noise(Impostor& me, unsigned seed) {
   std::mt19937 random{seed};
   for (int round = 0; round < 64; ++round) {
     // Half of them with a header that is nearly right, so that the parent looks further in.
-    wire::FrameHeader header = Impostor::answer_to(task, static_cast<Kind>(1 + random() % 6));
+    wire::FrameHeader header = Impostor::answer_to(task, static_cast<Kind>(1 + random() % 11));
     header.flags = static_cast<std::uint16_t>(random() % 4);
     header.attachments = static_cast<std::uint16_t>(random() % 3 == 0 ? random() % 4 : 0);
     if (random() % 4 == 0) ++header.generation;
@@ -387,6 +387,13 @@ const Lie kLies[] = {
 
 }  // namespace
 
-std::span<const Lie> lies() { return kLies; }
+std::span<const Lie> lies() {
+  static const std::vector<Lie> all = [] {
+    std::vector<Lie> some{std::begin(kLies), std::end(kLies)};
+    some.insert(some.end(), channel_lies().begin(), channel_lies().end());
+    return some;
+  }();
+  return all;
+}
 
 }  // namespace weft::crash

@@ -2,12 +2,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 #include <weft/detail/packed.hpp>
 #include <weft/export.hpp>
+#include <weft/progress.hpp>
 
 namespace weft::work {
 struct Call;
@@ -22,6 +24,8 @@ class Execution;
 namespace weft::detail {
 
 class CallHandle;
+class ChannelPort;
+struct ChannelName;
 
 /// For the parts of weft that look at the call behind an Execution.
 struct HandleOf {
@@ -66,6 +70,10 @@ class WEFT_EXPORT CallHandle {
   bool when_settled(const void* owner, std::function<void()> continuation);
   /// Takes back what `owner` asked for: true. False if it has run, or is just about to.
   bool forget(const void* owner) noexcept;
+
+  [[nodiscard]] std::shared_ptr<ChannelPort> channel(const ChannelName& name) const;
+  [[nodiscard]] Progress progress() const;
+  void on_progress(std::function<void(const Progress&)> callback) const;
 
   /// For a callback, during which the call stays. Copyable only so that std::function can hold it.
   class View {

@@ -236,7 +236,7 @@ TEST_P(Kinds, finish_at_shutdown) {
   for (int i = 0; i < 50; ++i) executions.push_back(pool.submit<square>(i));
   pool.shutdown();
   for (int i = 0; i < 50; ++i) EXPECT_EQ(executions[static_cast<std::size_t>(i)].get(), i * i);
-  EXPECT_THROW(pool.submit<square>(1), weft::Closed);
+  EXPECT_THROW(static_cast<void>(pool.submit<square>(1)), weft::Closed);
 }
 
 TEST_P(Kinds, settle_everything_when_the_pool_is_destroyed) {
@@ -315,7 +315,8 @@ TEST(Caller, takes_nothing_that_needs_a_process) {
   weft::PoolOptions options;
   options.worker.kind = WorkerKind::caller;
   weft::Pool pool{options};
-  EXPECT_THROW(pool.with({.run_limit = 1s}).submit<square>(1), weft::ArgumentError);
+  EXPECT_THROW(static_cast<void>(pool.with({.run_limit = 1s}).submit<square>(1)), weft::ArgumentError);
+  EXPECT_THROW(static_cast<void>(pool.lease()), weft::ArgumentError);
   options.worker.kind = static_cast<WorkerKind>(9);
   EXPECT_THROW(weft::Pool{options}, weft::ArgumentError);
 }

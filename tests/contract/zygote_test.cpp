@@ -45,6 +45,12 @@ int from_a_pool_of_its_own() {
 }
 void print_something() { std::printf("from the task\n"); }
 
+std::vector<int> squares;
+void load_squares() {
+  for (int i = 0; i < 100; ++i) squares.push_back(i * i);
+}
+int square_of(int number) { return squares.at(static_cast<std::size_t>(number)); }
+
 void note_run() { std::ofstream{std::getenv("WEFT_TEST_RUNS"), std::ios::app} << "x"; }
 void leave_a_thread() {
   std::thread{[] { ::pause(); }}.detach();
@@ -132,6 +138,14 @@ TEST_F(Zygote, runs_the_initializer_once_for_all_workers) {
   for (int i = 0; i < 5; ++i) pids.insert(pool.submit<own_pid>().get());
   EXPECT_EQ(pids.size(), 5U);
   EXPECT_EQ(runs(), 1U);
+}
+
+TEST_F(Zygote, hands_down_what_the_initializer_has_loaded) {
+  weft::PoolOptions options{.limit = 4};
+  options.worker.kind = weft::WorkerKind::zygote;
+  options.worker.initializer = weft::initializer<load_squares>;  // runs once
+  weft::Pool pool{options};
+  EXPECT_EQ(pool.submit<square_of>(12).get(), 144);
 }
 
 TEST_F(Zygote, begins_anew_when_the_pool_is_restarted) {

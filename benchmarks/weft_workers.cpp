@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <set>
 #include <stdexcept>
+#include <string>
 #include <thread>
 #include <vector>
 
 #include "benchmarks.hpp"
+#include "harness/peer.hpp"
 #include "proc.hpp"
 #include "weft_pool.hpp"
 
@@ -44,6 +46,32 @@ void start(Run& run) {
     run.span(started - begin, 0);
     run.span(ended - begin, 1);
   }
+}
+
+// The same for workers that are copied from a prepared process, which is there already: each task is a new worker's
+// first, since that goes after it.
+void start_from_zygote(Run& run) {
+  PoolOptions options = pool_of(64);
+  options.tasks_per_worker = 1;
+  options.worker.kind = WorkerKind::zygote;
+  Pool pool{options};
+  const std::size_t passes = run.scaled(200);
+  for (std::size_t i = 0; i <= passes; ++i) {
+    const std::uint64_t begin = Timer::start();
+    keep(pool.submit<worker_pid>().get());
+    const std::uint64_t started = Timer::stop();
+    std::this_thread::sleep_for(milliseconds{2});  // for it to end
+    if (i == 0) continue;                          // The first one waited for the zygote.
+    run.span(started - begin, 0);
+  }
+}
+
+// A whole program: from its start to its end, with a pool of its own (spatie.cpp).
+void whole_program(Run& run, const std::vector<std::string>& arguments) {
+  const std::string program = program_folder() + "/weft_bench_spatie";
+  run.each(20, [&] {
+    if (!spawn_and_wait(program, arguments)) throw std::runtime_error{program + " failed"};
+  });
 }
 
 void idle_pss(Run& run) {
@@ -105,6 +133,17 @@ void idle(Run& run) {
 
 void add_workers(std::vector<Benchmark>& to) {
   to.push_back({{{"worker.start.exec", "ns"}, {"worker.life.exec", "ns"}}, start, true});
+  to.push_back({{{"worker.start.zygote", "ns"}}, start_from_zygote, true});
+  for (const std::string kind : {"zygote", "exec"}) {
+    const auto add = [&](const char* name, std::vector<std::string> arguments) {
+      arguments.insert(arguments.begin(), kind);
+      to.push_back({{{"spatie." + std::string{name} + "." + kind, "ns"}},
+                    [arguments](Run& run) { whole_program(run, arguments); }});
+    };
+    add("50_in_20", {"50", "20", "true"});
+    add("50_in_50", {"50", "50", "true"});
+    add("10_of_10_to_30_ms", {"10", "20", "sleep"});
+  }
   to.push_back({{{"worker.idle.pss", "bytes"}}, idle_pss, false});
   to.push_back({{{"pool.idle.ticks", "ticks"}, {"pool.idle.switches", "switches"}}, idle, false});
 }

@@ -113,7 +113,11 @@ void become_peer(int argc, char** argv) {
   ::_exit(0);
 }
 
-bool spawn_and_wait(const std::string& path) { return wait_for(spawn(path, nullptr, {path})) == 0; }
+bool spawn_and_wait(const std::string& path, const std::vector<std::string>& arguments) {
+  std::vector<std::string> all{path};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return wait_for(spawn(path, nullptr, all)) == 0;
+}
 
 std::string program_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }
 

@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weft::bench {
 
@@ -37,7 +38,7 @@ void add_peer(std::string_view name, PeerMain peer_main);
 void become_peer(int argc, char** argv);
 
 /// Starts `path` without arguments, waits for its end and returns whether it exited with 0. Throws std::system_error.
-bool spawn_and_wait(const std::string& path);
+bool spawn_and_wait(const std::string& path, const std::vector<std::string>& arguments = {});
 
 /// The folder that this program lies in.
 std::string program_folder();

@@ -48,8 +48,26 @@ struct WorkerLimits {
   std::vector<unsigned> cpus = {};
 };
 
+/// What workers are.
+enum class WorkerKind : std::uint8_t {
+  /// A process each: this program (or `binary`) started anew.
+  exec,
+  /// A process each, copied from one of this pool's that has run the initializer: there in a fraction of the time, and
+  /// what the initializer has loaded is in all of them and in memory once, until it is written to. The initializer must
+  /// leave no thread running, wait for nothing of weft's and make no weft::Buffer (StartFailed); handlers of
+  /// pthread_atfork() do not run; a generator of random numbers that it seeds gives the same numbers in each worker.
+  /// WorkerLimits hold for the copies, from their first task on. restart() starts from the initializer again.
+  zygote,
+  /// None: submit() runs the task on the thread that calls it, and returns when that is done. Arguments and values are
+  /// encoded and decoded all the same, so that what works here works in a process: for debugging, and where processes
+  /// cannot be had. Nothing is isolated: a task that crashes takes the program along, and none can be killed (run_limit
+  /// and what else needs a process throws ArgumentError).
+  caller,
+};
+
 /// How workers are started.
 struct WorkerOptions {
+  WorkerKind kind = WorkerKind::exec;
   /// The program that workers run. Empty: this program itself, whose functions they then know. Another one must call
   /// weft::init too, and knows named tasks alone.
   std::string binary = {};
@@ -57,7 +75,8 @@ struct WorkerOptions {
   std::optional<std::vector<std::string>> environment = std::nullopt;
   /// Empty: this process's own.
   std::string working_directory = {};
-  /// Runs in each worker before its first task; a worker whose initializer throws has not started.
+  /// Runs in each worker before its first task (WorkerKind::zygote: once, before the workers are copied); a worker whose
+  /// initializer throws has not started.
   Initializer initializer = {};
   /// From spawn to the end of the initializer; 0: no limit.
   std::chrono::nanoseconds start_timeout = std::chrono::seconds{30};

@@ -29,6 +29,9 @@ inline std::uint64_t ticks() noexcept {
 
 /// How many ticks() make a microsecond; measured once a process (about 200 us the first time).
 std::uint64_t ticks_per_us() noexcept;
+/// The same as another process of this machine has measured it; for a process that has not asked yet and has one thread.
+/// 0 says nothing.
+void set_ticks_per_us(std::uint64_t rate) noexcept;
 
 /// Tells the core that this is a spin loop.
 inline void spin_pause() noexcept {

@@ -240,6 +240,7 @@ Reactor* Reactor::try_current() {
 }
 
 const void* Reactor::fiber_id() noexcept { return fibers::context::active(); }
+bool Reactor::exists() noexcept { return tls_reactor != nullptr; }
 
 void Reactor::attach(Source& source, int fd, std::uint64_t id) {
   auto& sources = algorithm_.sources_;

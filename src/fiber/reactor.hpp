@@ -54,6 +54,8 @@ class Reactor {
   static Reactor* try_current();
   /// Tells the calling thread's fibers apart, while they live.
   static const void* fiber_id() noexcept;
+  /// True if this thread has one.
+  [[nodiscard]] static bool exists() noexcept;
 
   /// Looks at `source` from now on, and sleeps on its bell `fd` too (an eventfd, watched edge-triggered). `id` is the
   /// bell's own for as long as the process lives, since descriptor numbers are used again. Attaching counts.

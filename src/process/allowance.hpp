@@ -22,6 +22,10 @@ struct Allowance {
   std::uint64_t open_files = 0;   ///< RLIMIT_NOFILE
   std::optional<int> nice;
   std::vector<unsigned> cpus;  ///< affinity
+
+  [[nodiscard]] bool empty() const noexcept {
+    return memory_bytes == 0 && cpu_seconds == 0 && open_files == 0 && !nice && cpus.empty();
+  }
 };
 
 /// Gives `pid`, a child of this process that nobody has reaped, its allowance. To be called while it has one thread:

@@ -304,6 +304,11 @@ Result<void> install_crash_handlers(BlackBox* black_box) {
   return {};
 }
 
+void change_black_box(BlackBox* black_box) noexcept {
+  WEFT_CHECK(box != nullptr, "there are no crash handlers whose black box could change");
+  box = black_box;
+}
+
 AlternateStack::AlternateStack() noexcept {
   const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
   // What the kernel itself puts there depends on the processor: 3 KiB to more than 8 with AMX.

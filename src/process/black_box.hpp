@@ -111,6 +111,9 @@ BlackBox* make_black_box(std::span<std::byte> area);
 /// exhausted, system.
 base::Result<void> install_crash_handlers(BlackBox* box);
 
+/// In the copy of a process that has crash handlers: what happens here is recorded in `box` from now on.
+void change_black_box(BlackBox* box) noexcept;
+
 /// A stack for the handlers of crash signals, for the thread that constructs it and until it destroys it
 /// there; install_crash_handlers() brings one for the thread that calls it.
 class AlternateStack {

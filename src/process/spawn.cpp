@@ -202,6 +202,8 @@ Result<Child> spawn(const SpawnOptions& options) {
   return watch(options.executable, pid);
 }
 
+Result<Child> adopt(const std::string& what, pid_t pid) { return watch(what, pid); }
+
 Result<std::optional<ExitStatus>> reap(const Child& child) {
   siginfo_t info;
   ExitStatus status;

@@ -56,6 +56,10 @@ struct ExitStatus {
 /// ms). Faults: exhausted (processes, memory, descriptors), system with the path and the reason for all else.
 base::Result<Child> spawn(const SpawnOptions& options);
 
+/// A child of this process that another one made in its stead (fork.hpp). Faults: exhausted; system, where `pid` is no
+/// child of this process, or has ended and was reaped by somebody else. `what` is for messages.
+base::Result<Child> adopt(const std::string& what, pid_t pid);
+
 /// The status of a child that has ended, nullopt while it still runs. Never blocks. The host program may
 /// ignore SIGCHLD or reap with waitpid(-1) itself: the status is then unknown, which is no fault.
 base::Result<std::optional<ExitStatus>> reap(const Child& child);

@@ -58,7 +58,7 @@ flatbuffers::Offset<schemas::Hello> build(Builder& builder, const Hello& hello) 
   return schemas::CreateHello(builder, identity(builder, hello.identity), hello.worker_id, hello.parent_pid,
                               hello.nesting_depth, hello.parent_lane_bytes, hello.worker_lane_bytes,
                               hello.ring_lines, hello.black_box_bytes, hello.spin_ns_max, initializer, name,
-                              hello.output);
+                              hello.output, hello.ticks_per_us);
 }
 
 flatbuffers::Offset<schemas::Ready> build(Builder& builder, const Ready& ready) {
@@ -81,6 +81,14 @@ flatbuffers::Offset<schemas::ChunkRetired> build(Builder& builder, const ChunkRe
 
 flatbuffers::Offset<schemas::Goodbye> build(Builder& builder, const Goodbye&) {
   return schemas::CreateGoodbye(builder);
+}
+
+flatbuffers::Offset<schemas::Fork> build(Builder& builder, const Fork& fork) {
+  return schemas::CreateFork(builder, fork.worker_id);
+}
+
+flatbuffers::Offset<schemas::Forked> build(Builder& builder, const Forked& forked) {
+  return schemas::CreateForked(builder, forked.worker_id, forked.pid, forked.error);
 }
 
 template <class Table>
@@ -114,6 +122,7 @@ bool read(const schemas::Hello& from, Hello& to) {
   }
   to.name = to_string(from.name());
   to.output = from.output();
+  to.ticks_per_us = from.ticks_per_us();
   return read(from.identity(), to.identity);
 }
 
@@ -140,6 +149,16 @@ bool read(const schemas::ChunkRetired& from, ChunkRetired& to) {
 }
 
 bool read(const schemas::Goodbye&, Goodbye&) { return true; }
+
+bool read(const schemas::Fork& from, Fork& to) {
+  to = {from.worker_id()};
+  return true;
+}
+
+bool read(const schemas::Forked& from, Forked& to) {
+  to = {from.worker_id(), from.pid(), from.error()};
+  return true;
+}
 
 template <class Message, class Table>
 base::Result<ControlMessage> message_from(const Table* table) {
@@ -193,6 +212,10 @@ base::Result<ControlMessage> decode_control(std::span<const std::byte> bytes) {
       return message_from<ChunkRetired>(control->body_as_ChunkRetired());
     case schemas::Body::Goodbye:
       return message_from<Goodbye>(control->body_as_Goodbye());
+    case schemas::Body::Fork:
+      return message_from<Fork>(control->body_as_Fork());
+    case schemas::Body::Forked:
+      return message_from<Forked>(control->body_as_Forked());
     case schemas::Body::NONE:
       break;
   }

@@ -53,8 +53,9 @@ struct Hello {
   std::uint32_t black_box_bytes = 0;
   std::uint64_t spin_ns_max = 0;
   std::optional<Initializer> initializer;
-  std::string name;         ///< for people
-  std::uint8_t output = 0;  ///< weft::Output
+  std::string name;                ///< for people
+  std::uint8_t output = 0;         ///< weft::Output
+  std::uint64_t ticks_per_us = 0;  ///< base::ticks_per_us() of the parent
   friend bool operator==(const Hello&, const Hello&) = default;
 };
 
@@ -91,7 +92,21 @@ struct Goodbye {
   friend bool operator==(const Goodbye&, const Goodbye&) = default;
 };
 
-using ControlMessage = std::variant<Hello, Ready, StartError, Chunk, ChunkRetired, Goodbye>;
+/// Parent to zygote: a copy of itself shall become a worker, with the descriptors beside this.
+struct Fork {
+  std::uint64_t worker_id = 0;
+  friend bool operator==(const Fork&, const Fork&) = default;
+};
+
+/// Zygote to parent: the answer.
+struct Forked {
+  std::uint64_t worker_id = 0;
+  std::uint32_t pid = 0;   ///< 0: there is none
+  std::int32_t error = 0;  ///< why
+  friend bool operator==(const Forked&, const Forked&) = default;
+};
+
+using ControlMessage = std::variant<Hello, Ready, StartError, Chunk, ChunkRetired, Goodbye, Fork, Forked>;
 
 /// decode_control() looks at nothing longer. The kernel refuses datagrams that are longer than the socket's send
 /// buffer, 208 KiB where nobody has changed it.

@@ -128,7 +128,11 @@ void Attendant::run_posted() {
   std::vector<Handler> due;
   {
     const std::lock_guard guard{mutex_};
-    due.swap(posted_);
+    // One at a time: a worker that is ready need not wait until all that were wanted with it have been started.
+    if (!posted_.empty()) {
+      due.push_back(std::move(posted_.front()));
+      posted_.pop_front();
+    }
     const std::uint64_t now = base::now_ns();
     while (!timers_.empty() && timers_.begin()->first.deadline_ns <= now) {
       due.push_back(std::move(timers_.begin()->second));

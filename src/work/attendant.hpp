@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -65,7 +66,7 @@ class Attendant {
   std::mutex mutex_;
   std::uint64_t last_id_ = 0;
   std::unordered_map<std::uint64_t, std::shared_ptr<Handler>> handlers_;
-  std::vector<Handler> posted_;
+  std::deque<Handler> posted_;
   std::map<Timer, Handler> timers_;
 };
 

@@ -8,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 #include <weft/buffer.hpp>
@@ -32,6 +33,7 @@ enum class Phase : std::uint8_t {
   free,     ///< in the table's free list
   queued,   ///< waits in the pool's queue, its arguments in the call
   sent,     ///< in a worker's ring; may have begun
+  running,  ///< on the thread that submitted it (WorkerKind::caller)
   settled,  ///< has its value or failure
 };
 
@@ -83,8 +85,9 @@ struct CallExtra {
   Terms terms;
   std::string output;  ///< what the task printed, with Output::capture
   std::vector<Continuation> continuations;
-  Watcher* watchers = nullptr;  ///< of Gatherings that wait for the call among others; linked
-  std::shared_ptr<Talk> talk;   ///< what the task and its submitter say to each other meanwhile
+  std::stop_source stop{std::nostopstate};  ///< while Phase::running
+  Watcher* watchers = nullptr;              ///< of Gatherings that wait for the call among others; linked
+  std::shared_ptr<Talk> talk;               ///< what the task and its submitter say to each other meanwhile
 };
 
 /// One submitted task, from submit to the end of its Execution. Two cache lines; an empty task touches the first alone.

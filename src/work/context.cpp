@@ -36,6 +36,10 @@ ContextProcess::ContextProcess(const ContextOptions& options) {
         "printed goes one "
         "way"};
   }
+  if (options.worker.kind != WorkerKind::exec) {
+    throw ArgumentError{
+        "a context is a process of its own: ContextOptions::worker.kind has to be WorkerKind::exec"};
+  }
   work::CoreOptions core = work::core_options(options.worker, 1);
   core.replace = false;
   core.tasks_per_worker = 1;  // so the process ends with its task

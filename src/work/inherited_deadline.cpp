@@ -15,10 +15,12 @@ struct Entry {
 };
 thread_local std::vector<Entry> entries;
 
-std::vector<Entry>::iterator own_entry() noexcept {
-  return std::find_if(
-      entries.begin(), entries.end(),
-      [fiber = fiber::Reactor::fiber_id()](const Entry& each) { return each.fiber == fiber; });
+/// The last one of this fiber: a task may run within another (WorkerKind::caller).
+Entry* own_entry() noexcept {
+  const auto own =
+      std::find_if(entries.rbegin(), entries.rend(),
+                   [fiber = fiber::Reactor::fiber_id()](const Entry& each) { return each.fiber == fiber; });
+  return own == entries.rend() ? nullptr : &*own;
 }
 
 }  // namespace
@@ -29,13 +31,13 @@ void InheritedDeadline::begin(std::uint64_t deadline_ns) {
 }
 
 void InheritedDeadline::end() noexcept {
-  entries.erase(own_entry());
+  entries.erase(entries.begin() + (own_entry() - entries.data()));
   count_.fetch_sub(1, base::relaxed);
 }
 
 std::uint64_t InheritedDeadline::current() noexcept {
-  const auto own = own_entry();
-  return own == entries.end() ? 0 : own->deadline_ns;
+  const Entry* const own = own_entry();
+  return own == nullptr ? 0 : own->deadline_ns;
 }
 
 }  // namespace weft::work

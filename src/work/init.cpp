@@ -22,7 +22,9 @@ bool worker = false;
 
 void init(int argc, char** argv) {
   initialized = true;
-  if (argc != 3 || std::strcmp(argv[1], work::kWorkerArgument) != 0) return;
+  if (argc != 3) return;
+  const bool zygote = std::strcmp(argv[1], work::kZygoteArgument) == 0;
+  if (!zygote && std::strcmp(argv[1], work::kWorkerArgument) != 0) return;
   char* end = nullptr;
   const long control = std::strtol(argv[2], &end, 10);
   if (*end != '\0' || control != work::kWorkerControl) {
@@ -30,7 +32,7 @@ void init(int argc, char** argv) {
     std::exit(2);
   }
   worker = true;
-  work::worker_main(static_cast<int>(control));
+  zygote ? work::zygote_main(work::kWorkerControl) : work::worker_main(work::kWorkerControl);
 }
 
 bool in_worker() noexcept { return worker; }

@@ -67,6 +67,18 @@ process::Allowance allowance(const WorkerLimits& limits) {
           limits.nice, limits.cpus};
 }
 
+void require_nothing_of_a_process(const WorkerOptions& worker) {
+  const char* const what = !worker.binary.empty()              ? "binary"
+                           : worker.environment                ? "environment"
+                           : !worker.working_directory.empty() ? "working_directory"
+                           : worker.output != Output::inherit  ? "output"
+                           : !allowance(worker.limits).empty() ? "limits"
+                                                               : nullptr;
+  if (what == nullptr) return;
+  throw ArgumentError{std::string{"WorkerOptions::"} + what +
+                      " is for worker processes, and with WorkerKind::caller tasks run in this one"};
+}
+
 }  // namespace
 
 work::CoreOptions work::core_options(const WorkerOptions& worker, std::size_t limit) {
@@ -74,11 +86,15 @@ work::CoreOptions work::core_options(const WorkerOptions& worker, std::size_t li
   if (worker.start_timeout < std::chrono::nanoseconds::zero()) {
     throw ArgumentError{"WorkerOptions::start_timeout is negative: give 0 for no limit"};
   }
+  if (worker.kind > WorkerKind::caller)
+    throw ArgumentError{"WorkerOptions::kind is none of exec, zygote and caller"};
+  if (worker.kind == WorkerKind::caller) require_nothing_of_a_process(worker);
   if (worker.output > Output::capture)
     throw ArgumentError{"WorkerOptions::output is none of inherit, lines and capture"};
   if (!worker.output_prefix.empty() && worker.output != Output::lines)
     throw ArgumentError{"WorkerOptions::output_prefix is for Output::lines alone"};
   work::CoreOptions options;
+  options.kind = worker.kind;
   options.limit = limit;
   options.start_timeout_ns = static_cast<std::uint64_t>(worker.start_timeout.count());
   if (!worker.binary.empty()) options.executable = worker.binary;
@@ -155,6 +171,7 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
   core.queue_limit = options.queue_limit;
   core.reject_when_full = options.on_full == OnFull::reject;
   core_ = work::PoolCore::make(std::move(core));
+  if (options.worker.kind == WorkerKind::zygote) core_->warm_zygote();
   for (std::size_t i = 0; i < options.minimum; ++i) core_->warm_up();
 }
 
@@ -250,6 +267,7 @@ void Pool::kill() {
 Worker::Worker(WorkerOptions options) {
   work::CoreOptions core = work::core_options(options, 1);
   core.replace = false;
+  core.minimum = 1;
   core.what = "worker";
   core_ = work::PoolCore::make(std::move(core));
   core_->warm_up();

@@ -146,13 +146,14 @@ void PoolCore::on_time(std::uint32_t slot, std::uint64_t serial) {
 /// True if the call waits in the queue now, and no worker will run it.
 bool PoolCore::take_back(Call& call) {
   if (call.phase == Phase::queued) return true;
+  if (call.phase == Phase::running) return false;
   return withdraw(*call.peer, call);
 }
 
 void PoolCore::stop_late(Call& call, const std::string& reason) {
   call.extra->terms.is_late = true;
   call.extra->reason = reason;
-  ask_to_stop(*call.peer, call);
+  ask_to_stop(call);
 }
 
 /// A task that goes on beyond its limit ends with its worker.

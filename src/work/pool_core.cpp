@@ -36,6 +36,8 @@ Call& PoolCore::submit(const detail::Request& request) {
 Call& PoolCore::submit_on_terms(const detail::Request& request, const detail::Route& route) {
   Terms terms = request.options == nullptr ? Terms{} : terms_of(*request.options);
   terms.deadline_ns = sooner(terms.deadline_ns, InheritedDeadline::current());
+  if (terms.run_limit_ns != 0 && options_.kind == WorkerKind::caller)
+    throw ArgumentError{"TaskOptions::run_limit is for tasks in worker processes, which can be killed"};
   terms.share = route.share;
   terms.worker = route.worker;
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
@@ -96,6 +98,8 @@ void PoolCore::enqueue(Call& call, const detail::Payload& payload) {
   if (!payload.attachments.empty()) {
     call.more().attachments.assign(payload.attachments.begin(), payload.attachments.end());
   }
+  if (options_.kind == WorkerKind::caller) [[unlikely]]
+    return run_soon(call);
   queue_.push_back(call);
   // What has come back meanwhile makes room; and where there are views, those before this one may just have to wait.
   if (!poll_locked() && queue_.has_shares()) refill();
@@ -118,6 +122,7 @@ void PoolCore::stop_serving(Peer& peer) noexcept {
   peer.state = Peer::State::ending;
   std::erase(serving_, &peer);
   std::erase(idle_, &peer);
+  std::erase(leaving_, &peer);
   peer.listed_idle = false;
 }
 
@@ -404,8 +409,8 @@ bool PoolCore::poll_locked() noexcept {
     Peer& peer = *serving_[i];
     if (!peer.sent.empty() || peer.exchange.loans_outstanding() != 0) any = drain(peer) || any;
   }
-  for (std::size_t i = 0; i < retired_.size(); ++i) {
-    if (retired_[i]->violation.empty()) any = drain(*retired_[i]) || any;
+  if (!leaving_.empty()) [[unlikely]] {
+    for (std::size_t i = 0; i < leaving_.size(); ++i) any = drain(*leaving_[i]) || any;
   }
   if (any) refill();
   return any;

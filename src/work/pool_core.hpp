@@ -13,6 +13,7 @@
 #include <weft/detail/channel_port.hpp>
 #include <weft/detail/submitter.hpp>
 #include <weft/histogram.hpp>
+#include <weft/mutex.hpp>
 #include <weft/pool.hpp>
 
 #include "base/mutex.hpp"
@@ -22,6 +23,7 @@
 #include "link/board.hpp"
 #include "memory/region.hpp"
 #include "process/allowance.hpp"
+#include "process/descriptors.hpp"
 #include "work/attendant.hpp"
 #include "work/call.hpp"
 #include "work/call_queue.hpp"
@@ -30,6 +32,7 @@
 namespace weft::work {
 
 class ParentEnd;
+struct Zygote;
 
 struct CoreOptions {
   std::size_t limit = 1;
@@ -49,6 +52,7 @@ struct CoreOptions {
   bool measure_times = false;
   std::size_t queue_limit = 0;
   bool reject_when_full = false;
+  WorkerKind kind = WorkerKind::exec;
   bool replace = true;        ///< start another worker for one that ended
   std::string what = "pool";  ///< for messages
   struct Passed {
@@ -76,6 +80,10 @@ struct CoreStatus {
 
 /// The reactor of the calling thread. Throws Exhausted.
 fiber::Reactor& own_reactor();
+
+/// Ends a process at once that is of no use, and reaps it.
+void discard(const process::Child& child);
+std::string describe_start_error(const wire::StartError& error);
 
 /// Throws Error where a callback of an Execution wants to wait.
 void require_may_wait();
@@ -129,6 +137,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
   /// Starts a worker though no task waits for one.
   void warm_up();
+  /// Starts the process that workers are copied from, though none is wanted yet.
+  void warm_zygote();
   /// Refuses further tasks, waits until all are done and the workers have gone; false at the deadline.
   bool shutdown(std::uint64_t deadline_ns);
   /// Ends all workers at once; what had not settled fails with WorkerKilled or Closed. Returns how many.
@@ -192,7 +202,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool on_returned(Peer& peer, Call& call);
   void settle(Call& call) noexcept;
   void settle_cancelled(Call& call);
-  void ask_to_stop(Peer& peer, Call& call);
+  void ask_to_stop(Call& call);
   void flush_stops(Peer& peer);
   void settle_with(Call& call, std::exception_ptr exception) noexcept;
   bool send(Peer& peer, Call& call, const detail::Payload& payload);
@@ -272,14 +282,27 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   // Control plane: pool_workers.cpp, on the attendant's thread.
   void want_workers();
   bool is_circuit_open() noexcept;
+  [[nodiscard]] bool is_worker_needed() const noexcept;
   void start_worker();
   base::Result<std::unique_ptr<Peer>> spawn_worker();
+  struct Start {
+    std::uint64_t id = 0;
+    process::SocketPair sockets;
+    std::shared_ptr<WorkerOutput> output;  ///< null with Output::inherit
+  };
+  base::Result<Start> make_start();
+  base::Result<std::unique_ptr<Peer>> make_peer(Start start);
+  process::SpawnOptions spawn_options(const char* argument, int control, const WorkerOutput* output) const;
+  [[nodiscard]] wire::Hello hello() const;
+  base::Result<void> greet(Peer& peer);
+  void adopt(std::unique_ptr<Peer> started);
   void start_failed(const std::string& why, std::exception_ptr exact = nullptr);
   void on_control(std::uint64_t id);
   void read_control(Peer& from);
   void on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::UniqueFd> descriptors);
   void on_start_timeout(std::uint64_t id);
   void on_end(std::uint64_t id);
+  std::string describe_start_timeout() const;
   std::string why_not_started(const Peer& peer, const process::ExitStatus& status) const;
   void bury(Peer& peer, const process::ExitStatus& status);
   std::exception_ptr end_error(const Peer& peer, const process::ExitStatus& status, const Call& call) const;
@@ -292,6 +315,24 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   Peer* find_peer(std::uint64_t id) noexcept;
   void wake_watchers() noexcept;
   void leave_slowly() noexcept;
+
+  // No workers: pool_caller.cpp, on the threads that submit.
+  void run_soon(Call& call);
+  void run_here(Call& call);
+  std::string prepare_here();
+
+  // Workers that are copied: pool_zygote.cpp, on the attendant's thread but for end_zygote().
+  void start_from_zygote();
+  base::Result<std::shared_ptr<Zygote>> start_zygote();
+  void ask(const std::shared_ptr<Zygote>& zygote);
+  bool ask_for_one(Zygote& zygote);
+  base::Result<std::unique_ptr<Peer>> make_greeted(Start start);
+  void watch_start(const std::shared_ptr<Zygote>& zygote);
+  void on_zygote(const std::shared_ptr<Zygote>& zygote);
+  bool read_zygote(const std::shared_ptr<Zygote>& zygote);
+  void on_forked(Zygote& zygote, const wire::Forked& forked);
+  void on_zygote_end(const std::shared_ptr<Zygote>& zygote);
+  void end_zygote() noexcept;
 
   CoreOptions options_;
   std::uint64_t bell_id_ = 0;
@@ -337,8 +378,14 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::string last_recycled_;
   Histogram wait_times_;
   Histogram run_times_;
-  std::vector<Peer*> retired_;      ///< those that finish what they have: their answers are read, too
   std::shared_ptr<PoolCore> keep_;  ///< itself, while the pool is gone and calls are not
+  std::vector<Peer*> leaving_;      ///< workers that were asked to go and had not answered everything
+  std::shared_ptr<Zygote> zygote_;  ///< the one that new workers are copied from
+  std::size_t zygotes_ = 0;         ///< processes, those included that were told to go
+  std::size_t running_here_ = 0;    ///< tasks on the threads that submitted them
+
+  Mutex preparing_;        // guards prepared_
+  bool prepared_ = false;  ///< the initializer has run here
 };
 
 /// Locks; on leaving unlocks and then runs what was put into after_.

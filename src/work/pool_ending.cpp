@@ -92,11 +92,12 @@ bool PoolCore::shutdown(std::uint64_t deadline_ns) {
           closed_ = true;
           closed_reason_ = "the " + options_.what + " was shut down";
         }
+        if (queue_.empty()) end_zygote();
         if (is_busy() || starts_posted_ != 0) return false;
         for (std::size_t i = peers_.size(); i-- > 0;) {
           if (peers_[i]->state != Peer::State::ending) retire(*peers_[i]);
         }
-        return peers_.empty();
+        return peers_.empty() && zygotes_ == 0;
       },
       deadline_ns);
 }
@@ -110,6 +111,7 @@ std::size_t PoolCore::kill(const std::string& reason) {
   static_cast<void>(poll_locked());
   std::size_t lost = queue_.size();
   while (!queue_.empty()) settle_with(*queue_.take_any(), std::make_exception_ptr(Closed{reason}));
+  end_zygote();
   for (const auto& peer : peers_) {
     lost += peer->waiting.size();
     fail_waiting(*peer, reason);
@@ -127,6 +129,7 @@ std::size_t PoolCore::kill(const std::string& reason) {
   }
   serving_.clear();
   idle_.clear();
+  leaving_.clear();
   return lost;
 }
 
@@ -220,6 +223,7 @@ CoreStatus PoolCore::status() {
   status.wait_times = wait_times_;
   status.run_times = run_times_;
   status.workers_starting = starts_posted_;
+  status.sent = running_here_;
   for (const auto& peer : peers_) {
     if (peer->state == Peer::State::starting) {
       ++status.workers_starting;

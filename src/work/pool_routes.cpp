@@ -112,6 +112,8 @@ Peer* PoolCore::choose_for_lease() {
 }
 
 std::uint64_t PoolCore::lease() {
+  if (options_.kind == WorkerKind::caller)
+    throw ArgumentError{"a lease is of a worker process, and with WorkerKind::caller there are none"};
   std::uint64_t id = 0;
   wait_until(
       [&] {

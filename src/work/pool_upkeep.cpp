@@ -114,13 +114,14 @@ void PoolCore::restart() {
   for (std::size_t i = serving_.size(); i-- > 0;)
     retire_or_later(*serving_[i], "the pool's workers were restarted");
   refill();
+  end_zygote();  // it has run the initializer as things were then
   if (!queue_.empty()) want_workers();
 }
 
 bool PoolCore::is_busy() const noexcept {
-  return !queue_.empty() || std::any_of(peers_.begin(), peers_.end(), [](const auto& peer) {
-    return !peer->sent.empty() || !peer->waiting.empty();
-  });
+  return !queue_.empty() || running_here_ != 0 ||
+         std::any_of(peers_.begin(), peers_.end(),
+                     [](const auto& peer) { return !peer->sent.empty() || !peer->waiting.empty(); });
 }
 
 bool PoolCore::wait_until_idle(std::uint64_t deadline_ns) {

@@ -32,6 +32,8 @@ bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_
         if (call.phase == Phase::settled) break;
       }
       if (call.phase != Phase::settled) static_cast<void>(poll_locked());
+      // A worker has to start first: the thread that starts it wants this lock and this core.
+      if (call.phase == Phase::queued && serving_.empty()) return false;
     }
     if (call.settled()) {
       if (begin != 0) reactor.spun(true);
@@ -126,7 +128,7 @@ bool PoolCore::arm() noexcept {
     seat_ = me;
     sleeper_.arm(doorbell::Mode::urgent, link::kWaiterBell);
   }
-  for (const auto* const peers : {&serving_, &retired_}) {
+  for (const auto* const peers : {&serving_, &leaving_}) {
     for (Peer* const peer : *peers) {
       if (peer->exchange.returns_waiting() != 0 && peer->exchange.flush_returns(peer->port))
         peer->port.ring_if_asleep();
@@ -182,7 +184,7 @@ bool PoolCore::cancel(Call& call, const std::string& reason) {
   if (call.phase == Phase::settled) return false;
   call.more().reason = reason;
   if (!take_back(call)) {
-    if (call.phase == Phase::sent) ask_to_stop(*call.peer, call);
+    if (call.phase == Phase::sent || call.phase == Phase::running) ask_to_stop(call);
     return false;
   }
   unqueue(call);
@@ -197,9 +199,16 @@ void PoolCore::settle_cancelled(Call& call) {
 }
 
 /// It has begun, or is about to: the worker is told, for a task that looks.
-void PoolCore::ask_to_stop(Peer& peer, Call& call) {
+void PoolCore::ask_to_stop(Call& call) {
   if (call.stop_asked) return;
   call.stop_asked = true;
+  if (call.phase == Phase::running) {
+    // After the lock: the token's callbacks are the task's own.
+    after_.emplace_back([stop = call.extra->stop]() mutable { stop.request_stop(); });
+    leave_slowly_ = true;
+    return;
+  }
+  Peer& peer = *call.peer;
   peer.stops.push_back(call.id);
   flush_stops(peer);
 }

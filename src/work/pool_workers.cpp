@@ -21,19 +21,6 @@
 
 namespace weft::work {
 
-namespace {
-
-/// A parent has no crash to record; its lane has the stop log there.
-constexpr std::size_t kParentBlackBoxBytes = sizeof(link::StopLog);
-
-/// Of no use from the start.
-void discard(const process::Child& child) {
-  process::kill(child, SIGKILL);
-  static_cast<void>(process::reap_within(child, -1));
-}
-
-}  // namespace
-
 /// As many starts as there are queued tasks that no start under way is for, up to the limit.
 void PoolCore::want_workers() {
   if (closed_ && queue_.empty()) return;
@@ -65,26 +52,43 @@ bool PoolCore::is_circuit_open() noexcept {
 }
 
 void PoolCore::warm_up() {
+  if (options_.kind == WorkerKind::caller) return;
   const Section section{*this};
   ++starts_posted_;
   Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
 }
 
+/// False if what a worker was wanted for has been done meanwhile, or will not be.
+bool PoolCore::is_worker_needed() const noexcept {
+  if (abandoned_) return false;
+  if (!queue_.empty()) return true;
+  if (closed_) return false;
+  if (!watchers_.empty()) return true;  // somebody may wait for a lease
+  const auto has_much = [](const Peer* peer) { return peer->sent.size() > 1; };
+  return peers_.size() < options_.minimum || std::any_of(serving_.begin(), serving_.end(), has_much);
+}
+
 void PoolCore::start_worker() {
   {
     const Section section{*this};
-    if (abandoned_ || (closed_ && queue_.empty())) {
+    if (!is_worker_needed()) {
       --starts_posted_;
       return wake_watchers();
     }
   }
+  if (options_.kind == WorkerKind::zygote) return start_from_zygote();
   auto spawned = spawn_worker();
   // Closed here, so that whoever has their other ends hears of the worker's end.
   options_.passed.clear();
   const Section section{*this};
   --starts_posted_;
   if (!spawned) return start_failed(spawned.fault().message, error_of(spawned.fault()));
-  Peer& peer = *peers_.emplace_back(*std::move(spawned));
+  adopt(*std::move(spawned));
+}
+
+/// The process runs: its words and its end are heard from now on.
+void PoolCore::adopt(std::unique_ptr<Peer> started) {
+  Peer& peer = *peers_.emplace_back(std::move(started));
   auto self = shared_from_this();
   Attendant& attendant = Attendant::get();
   peer.control_watch =
@@ -98,77 +102,6 @@ void PoolCore::start_worker() {
         });
   }
   if (abandoned_) retire(peer);
-}
-
-base::Result<std::unique_ptr<Peer>> PoolCore::spawn_worker() {
-  auto lane = memory::OwnedRegion::create("weft-parent-lane",
-                                          ring::lane_bytes(base::kRingLines, kParentBlackBoxBytes));
-  if (!lane) return lane.fault();
-  const ring::LaneView view = ring::format_lane(lane->data(), base::kRingLines, kParentBlackBoxBytes,
-                                                static_cast<std::uint32_t>(::getpid()));
-  auto sockets = process::socket_pair();
-  if (!sockets) return sockets.fault();
-
-  process::SpawnOptions spawn;
-  spawn.executable = options_.executable;
-  spawn.arguments = {
-      options_.executable == "/proc/self/exe" ? process::main_module().path : options_.executable,
-      kWorkerArgument, std::to_string(kWorkerControl)};
-  spawn.environment = options_.environment;
-  spawn.working_directory = options_.working_directory;
-  spawn.descriptors = {{sockets->theirs.get(), kWorkerControl}};
-  spawn.blocked_signals.assign(std::begin(kTerminalSignals), std::end(kTerminalSignals));
-  std::shared_ptr<WorkerOutput> output;
-  if (options_.output != Output::inherit) {
-    auto made = WorkerOutput::make(options_.output, options_.output_prefix);
-    if (!made) return made.fault();
-    output = *std::move(made);
-    output->pass_to(spawn);
-  }
-  for (const CoreOptions::Passed& each : options_.passed)
-    spawn.descriptors.emplace_back(each.descriptor.get(), each.number);
-  WEFT_FAILURE_POINT("parent.start.before_spawn");
-  auto child = process::spawn(spawn);
-  if (!child) return child.fault();
-  WEFT_FAILURE_POINT("parent.start.after_spawn");
-  if (auto allowed = process::allow(child->pid, options_.allowance); !allowed) {
-    discard(*child);
-    return allowed.fault();
-  }
-
-  const std::uint64_t id = ++last_peer_id_;  // only ever on the attendant's thread
-  auto peer = std::make_unique<Peer>(id, *std::move(child), std::move(sockets->ours), *std::move(lane));
-  wire::Hello hello;
-  hello.identity = own_identity();
-  hello.worker_id = id;
-  hello.parent_pid = static_cast<std::uint32_t>(::getpid());
-  hello.nesting_depth = nesting_depth() + 1;
-  hello.parent_lane_bytes = peer->lane.bytes();
-  hello.worker_lane_bytes = ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes);
-  hello.ring_lines = base::kRingLines;
-  hello.black_box_bytes = process::kBlackBoxBytes;
-  hello.spin_ns_max = board_->spin_ns_max.load(base::relaxed);
-  hello.name = options_.what;
-  hello.output = static_cast<std::uint8_t>(options_.output);
-  if (options_.initializer != 0) hello.initializer = wire::Initializer{options_.initializer, 0, 0, {}};
-  const std::array<int, 4> descriptors{peer->lane.fd(), board_region_.fd(), attendant_bell_.get(),
-                                       waiter_bell_.get()};
-  // A program that ends at once closes its socket: then its end tells more than the failed write.
-  auto sent = peer->exchange.write_control(hello, descriptors);
-  if (!sent && !process::peer_gone(sent.fault())) {
-    discard(peer->child);
-    return sent.fault();
-  }
-  WEFT_FAILURE_POINT("parent.start.after_hello");
-  if (output) {
-    output->begin(id, peer->child.pid);
-    peer->captures = options_.output == Output::capture;
-    peer->output = std::move(output);
-  }
-  // The parent's lane is kept beside the view: Ready brings the other half.
-  peer->peer_view = view;
-  peer->stop_log = reinterpret_cast<link::StopLog*>(view.black_box);
-  return peer;
 }
 
 /// One start failed: one submission fails with it, the one that has waited longest. Others wait for the next attempt,
@@ -239,12 +172,7 @@ void PoolCore::read_control(Peer& from) {
   }
   if (const auto* const error = std::get_if<wire::StartError>(&control->message);
       error != nullptr && peer->state == Peer::State::starting) {
-    peer->start_error = error->phase + ": " + error->message;
-    if (!error->failure.empty()) {
-      if (auto report = wire::decode_failure(error->failure); report && !report->chain.empty()) {
-        peer->start_error += ": " + report->chain.front().type + ": " + report->chain.front().message;
-      }
-    }
+    peer->start_error = describe_start_error(*error);
     return;
   }
   condemn(*peer, "it sent a message that only a parent may send, or sent it twice");
@@ -290,9 +218,7 @@ void PoolCore::on_start_timeout(std::uint64_t id) {
   const Section section{*this};
   Peer* const peer = find_peer(id);
   if (peer == nullptr || peer->state != Peer::State::starting || !peer->start_error.empty()) return;
-  peer->start_error = "it was not ready after " + std::to_string(options_.start_timeout_ns / 1'000'000) +
-                      " ms (static initialisers, main before weft::init, or the initializer take so long); "
-                      "raise WorkerOptions::start_timeout";
+  peer->start_error = describe_start_timeout();
   process::kill(peer->child, SIGKILL);
 }
 
@@ -319,7 +245,6 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
       std::find_if(peers_.begin(), peers_.end(), [&](const auto& each) { return each.get() == &peer; });
   const std::unique_ptr<Peer> gone = std::move(*own);
   peers_.erase(own);
-  std::erase(retired_, &peer);
   adapt_spinning();
   WEFT_FAILURE_POINT("parent.bury");
   if (gone->output) gone->output->end();
@@ -391,9 +316,9 @@ void PoolCore::retire(Peer& peer) {
     return process::kill(peer.child, SIGKILL);
   }
   stop_serving(peer);
+  if (!peer.sent.empty()) leaving_.push_back(&peer);
   if (peer.last_words.empty()) peer.last_words = "shutdown";
   WEFT_FAILURE_POINT("parent.retire.before_goodbye");
-  if (!peer.sent.empty()) retired_.push_back(&peer);
   if (!peer.exchange.write_control(wire::Goodbye{})) process::kill(peer.child, SIGKILL);
 }
 

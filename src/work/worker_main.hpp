@@ -7,12 +7,27 @@ namespace weft::work {
 /// How a worker is started: argv[1] is this, argv[2] the number of its control socket.
 inline constexpr const char* kWorkerArgument = "--weft-worker";
 inline constexpr int kWorkerControl = 3;
+/// The same for the process that the workers of a pool are copied from.
+inline constexpr const char* kZygoteArgument = "--weft-zygote";
+/// In its environment, if that does not say anything of it: to be taken out again.
+inline constexpr const char* kBindNow = "LD_BIND_NOW=weft";
 /// What a terminal sends to a whole process group. A worker is started with them blocked, and then ignores them.
 inline constexpr int kTerminalSignals[] = {SIGINT, SIGQUIT};
 
 /// The whole life of a worker process: handshake, initializer, tasks. `control` is the inherited socket.
 [[noreturn]] void worker_main(int control);
+/// The same from the handshake on, in a copy of a zygote, which has crash handlers already.
+[[noreturn]] void copied_worker_main(int control);
 
+/// The life of a process that workers are copied from: handshake, initializer, then a copy whenever the parent asks for
+/// one. Each copy goes on as a worker.
+[[noreturn]] void zygote_main(int control);
+
+/// What both begin with: signals of the terminal go to the parent, which decides; everything else is as a fresh program
+/// has it. `name` is the thread's, for people.
+void begin_worker(const char* name) noexcept;
+
+void set_nesting_depth(unsigned to) noexcept;
 /// Workers above this process: 0 in the program itself, 1 in its workers, and so on.
 unsigned nesting_depth() noexcept;
 

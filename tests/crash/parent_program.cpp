@@ -64,5 +64,12 @@ int main(int argc, char** argv) {
   weft::Pool pool{options};
   use(pool);
   pool.shutdown();
+  options.worker.kind = weft::WorkerKind::zygote;
+  weft::Pool copies{options};
+  auto first = copies.submit<nap>(5);
+  auto second = copies.submit<nap>(5);
+  first.wait();
+  second.wait();
+  copies.shutdown();
   return 0;
 }

@@ -12,6 +12,7 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 #include <weft/weft.hpp>
@@ -56,6 +57,8 @@ const std::vector<Point> kPoints{
     {"ring.commit.after_publish", Cost::one_task, {1, 2, 5, 30}},
     {"worker.reply.after", Cost::one_task, {1, 2, 5, 30}},
     {"worker.leave", Cost::nothing, {1}},
+    {"zygote.fork.before", Cost::one_start, {1}},
+    {"zygote.fork.after", Cost::nothing, {1}},  // the worker that it has made is found all the same
 };
 
 struct Death {
@@ -119,6 +122,7 @@ std::vector<int> runs_in(const std::string& file, std::size_t count) {
 PoolOptions options_for(const Death& death, const Scratch& scratch, std::size_t limit) {
   PoolOptions options;
   options.limit = limit;
+  if (std::string_view{death.point.name}.starts_with("zygote.")) options.worker.kind = WorkerKind::zygote;
   auto& environment = options.worker.environment.emplace();
   environment.push_back(std::string{"WEFT_DIE_AT="} + death.point.name + ":" + std::to_string(death.pass));
   environment.push_back("WEFT_DIE_MARK=" + scratch.file("died"));

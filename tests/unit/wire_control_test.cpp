@@ -34,6 +34,7 @@ weft::wire::Hello some_hello() {
   hello.black_box_bytes = 16384;
   hello.spin_ns_max = 50'000;
   hello.output = 2;
+  hello.ticks_per_us = 2'400;
   hello.name = "worker 3";
   return hello;
 }
@@ -85,7 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
                     ControlMessage{weft::wire::StartError{"initializer", "it threw", some_failure()}},
                     ControlMessage{weft::wire::StartError{}},
                     ControlMessage{weft::wire::Chunk{7, 1ULL << 33}},
-                    ControlMessage{weft::wire::ChunkRetired{7}}, ControlMessage{weft::wire::Goodbye{}}));
+                    ControlMessage{weft::wire::ChunkRetired{7}}, ControlMessage{weft::wire::Goodbye{}},
+                    ControlMessage{weft::wire::Fork{9}}, ControlMessage{weft::wire::Forked{9, 77, 11}}));
 
 TEST(WireControl, refuses_what_is_no_control_message) {
   EXPECT_FALSE(decode_control({}));

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "base/unique_fd.hpp"
+#include "memory/region.hpp"
+#include "process/spawn.hpp"
+#include "work/attendant.hpp"
+#include "work/output.hpp"
+#include "work/peer.hpp"
+
+namespace weft::work {
+
+/// Shared memory of a zygote, for its parent to read after its death: whom it has just brought into the world. Written by
+/// the zygote, and `pid` by the kernel while it makes the process, so that none is ever lost.
+struct BirthRecord {
+  std::atomic<std::uint64_t> worker_id;
+  pid_t pid;  ///< 0 until there is one
+};
+
+/// The parent's view of the process that the workers of a pool are copied from.
+///
+/// Owner: the pool, and the attendant's handlers until the process has ended. Threads: under the pool's lock.
+struct Zygote {
+  enum class State : std::uint8_t {
+    starting,  ///< has not run the initializer yet
+    serving,   ///< makes workers
+    ending,    ///< told to go
+  };
+  /// It makes one at a time, and when the first of them takes tasks the others may not be needed any more.
+  static constexpr std::size_t kAskedMax = 2;
+
+  process::Child child;
+  base::UniqueFd control;
+  std::shared_ptr<WorkerOutput> output;  ///< of its initializer; null with Output::inherit
+  State state = State::starting;
+  std::size_t wanted = 0;  ///< workers that it has not been asked for yet
+  struct Asked {
+    std::uint64_t id;
+    base::Result<std::unique_ptr<Peer>> peer;  ///< this side of it, or why there is none
+  };
+  std::deque<Asked> asked;    ///< workers that it has been asked for, in their order
+  memory::PeerRegion births;  ///< a BirthRecord, while serving
+  std::uint64_t control_watch = 0;
+  std::uint64_t end_watch = 0;
+  Attendant::Timer timer;  ///< of its start, or its next answer
+  std::string start_error;
+  std::exception_ptr start_exception;
+};
+
+}  // namespace weft::work

@@ -78,12 +78,9 @@ class [[nodiscard]] Execution {
   Execution& then(Callback callback) {
     return on_settled([callback = std::move(callback)](Execution& self) mutable {
       try {
-        if constexpr (std::is_void_v<R>) {
-          self.value();
-        } else {
-          static_cast<void>(self.handle_.value());
-        }
+        static_cast<void>(self.handle_.value());
       } catch (...) {
+        self.handle_.unheard(std::current_exception());
         return;  // fail<E>() is for those
       }
       if constexpr (std::is_void_v<R>) {
@@ -94,17 +91,27 @@ class [[nodiscard]] Execution {
     });
   }
 
-  /// Calls `callback` with the failure, if it is an E, under the same rules as then().
+  /// Calls `callback` with the failure, if it is an E, under the same rules as then(). A failure that no fail<E>() was for,
+  /// of an Execution that is let go of without a get() or the like, goes to on_unheard_failure().
   template <class E = std::exception, class Callback>
   Execution& fail(Callback callback) {
     return on_settled([callback = std::move(callback)](Execution& self) mutable {
       try {
         static_cast<void>(self.handle_.value());
       } catch (const E& error) {
+        self.handle_.heard();
         callback(error);
-      } catch (...) {  // NOLINT(bugprone-empty-catch): another fail<E>() may be for it, and get() throws it
+      } catch (...) {
+        self.handle_.unheard(
+            std::current_exception());  // another fail<E>() may be for it, and get() throws it
       }
     });
+  }
+
+  /// Calls `callback` with nothing, whatever it was that came, under the same rules as then().
+  template <class Callback>
+  Execution& finally(Callback callback) {
+    return on_settled([callback = std::move(callback)](Execution&) mutable { callback(); });
   }
 
   /// This side's end of the channel that the task takes by TaskScope::channel<Receive, Send>(key): what is sent here is
@@ -137,7 +144,7 @@ class [[nodiscard]] Execution {
   friend struct detail::HandleOf;
 
   R value() const {
-    const detail::Payload payload = handle_.value();
+    const detail::Payload payload = handle_.value_or_heard();
     if constexpr (std::is_void_v<R>) {
       static_cast<void>(detail::unpack<>(payload));
     } else {
@@ -157,5 +164,9 @@ class [[nodiscard]] Execution {
 
   detail::CallHandle handle_;
 };
+
+/// What is done with failures that callbacks were registered beside (then, fail<E>) and none was for. Not said: a line on
+/// stderr. `handler` may be called on any thread, must not wait, and must not throw.
+WEFT_EXPORT void on_unheard_failure(std::function<void(const std::exception_ptr&)> handler);
 
 }  // namespace weft

@@ -80,6 +80,10 @@ struct WorkerOptions {
   Initializer initializer = {};
   /// From spawn to the end of the initializer; 0: no limit.
   std::chrono::nanoseconds start_timeout = std::chrono::seconds{30};
+  /// Tasks that a worker may have in hand at a time, 512 at the most: while one suspends (weft::sleep_for, a channel, an
+  /// Execution), the others run. 0: one, but more where tasks are so short that they would wait for each other's way; and
+  /// any number for a Worker, which has nobody to leave them to.
+  std::size_t tasks_at_once = 0;
   WorkerLimits limits = {};
   /// With `lines` and `capture` a worker's stdout is written line by line, as on a terminal, and when its task ends. A worker that prints faster
   /// than this program can write waits, and nobody else does.
@@ -90,8 +94,9 @@ struct WorkerOptions {
 
 /// What submit() does while PoolOptions::queue_limit tasks wait.
 enum class OnFull : std::uint8_t {
-  wait,    ///< suspends until there is room
-  reject,  ///< throws QueueFull
+  wait,         ///< suspends until there is room
+  reject,       ///< throws QueueFull
+  drop_oldest,  ///< takes the new task; the one that is next to be run fails with QueueFull
 };
 
 struct PoolOptions {
@@ -177,6 +182,10 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
   void resize(std::size_t limit);
   /// Replaces all workers: each finishes what it has begun and ends, and others come for what waits.
   void restart();
+  /// True while PoolOptions::queue_limit tasks wait: submit() would do what `on_full` says.
+  [[nodiscard]] bool needs_drain() const;
+  /// Suspends until fewer do.
+  void drain();
   /// Suspends until no task waits or runs.
   void wait_idle();
   /// The same for at most `timeout`; false if it is not so by then.

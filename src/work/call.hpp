@@ -24,6 +24,7 @@ namespace weft::work {
 
 class Peer;
 class PoolCore;
+class Hearing;
 struct Share;
 struct Talk;
 struct Watcher;
@@ -85,6 +86,7 @@ struct CallExtra {
   Terms terms;
   std::string output;  ///< what the task printed, with Output::capture
   std::vector<Continuation> continuations;
+  std::shared_ptr<Hearing> hearing;         ///< of its failure, where there are callbacks
   std::stop_source stop{std::nostopstate};  ///< while Phase::running
   Watcher* watchers = nullptr;              ///< of Gatherings that wait for the call among others; linked
   std::shared_ptr<Talk> talk;               ///< what the task and its submitter say to each other meanwhile

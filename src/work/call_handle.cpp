@@ -13,6 +13,7 @@
 #include "wire/failure.hpp"
 #include "work/call.hpp"
 #include "work/exceptions.hpp"
+#include "work/hearing.hpp"
 #include "work/initialized.hpp"
 #include "work/obituary.hpp"
 #include "work/pool_core.hpp"
@@ -105,6 +106,20 @@ Payload CallHandle::value() const {
     payload.bytes = {extra.bytes.get(), payload.bytes.size()};
   }
   return payload;
+}
+
+Payload CallHandle::value_or_heard() const {
+  if (call_->ending != work::Ending::value) [[unlikely]]
+    heard();
+  return value();
+}
+
+void CallHandle::heard() const {
+  core_->hearing_of(*call_)->heard();
+}
+
+void CallHandle::unheard(std::exception_ptr failure) const {
+  core_->hearing_of(*call_)->unheard(std::move(failure));
 }
 
 std::string CallHandle::output() const { return call_->settled() ? output_of(*call_) : std::string{}; }

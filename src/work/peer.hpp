@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -46,17 +47,17 @@ class Peer {
   /// never waits for the next; long ones alone, so that they can go to whoever is free first.
   void adapt_window() noexcept {
     const std::uint64_t ticks = port.peer->task_ticks.load(base::relaxed);  // Advice: any value does no harm.
-    if (ticks == 0) return;
+    if (ticks == 0 || window == 0) return;
     const std::uint64_t fitting = window_ticks() / ticks;
-    const std::uint64_t wanted = fitting < 1 ? 1 : fitting > base::kWindowMax ? base::kWindowMax : fitting;
+    const std::uint64_t wanted = std::clamp<std::uint64_t>(fitting, window_min, base::kWindowMax);
     // Doubling at most: one cheap task does not make the next five hundred cheap.
-    window =
-        static_cast<std::uint32_t>(wanted > window ? (wanted < window * 2 ? wanted : window * 2) : wanted);
+    window = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, std::uint64_t{window} * 2));
   }
 
   link::FramePort port;  ///< while serving
   CallList sent;         ///< calls in its ring or running
   std::uint32_t window = 1;
+  std::uint32_t window_min = 1;
   std::uint32_t returns_owed =
       0;  ///< frames that were taken back in time and that it has not answered `returned` yet
   bool listed_idle = false;               ///< stands in the pool's list of idle workers

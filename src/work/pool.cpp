@@ -1,9 +1,11 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <weft/pool.hpp>
 #include <weft/worker.hpp>
 
+#include "base/limits.hpp"
 #include "process/cpus.hpp"
 #include "process/forked.hpp"
 #include "process/module.hpp"
@@ -95,6 +97,8 @@ work::CoreOptions work::core_options(const WorkerOptions& worker, std::size_t li
     throw ArgumentError{"WorkerOptions::output_prefix is for Output::lines alone"};
   work::CoreOptions options;
   options.kind = worker.kind;
+  options.tasks_at_once = static_cast<std::uint32_t>(
+      std::clamp<std::size_t>(worker.tasks_at_once, 1, std::size_t{base::kWindowMax}));
   options.limit = limit;
   options.start_timeout_ns = static_cast<std::uint64_t>(worker.start_timeout.count());
   if (!worker.binary.empty()) options.executable = worker.binary;
@@ -156,8 +160,8 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
     throw ArgumentError{"PoolOptions::idle_timeout is negative: give 0 for never"};
   if (options.worker_age < std::chrono::nanoseconds::zero())
     throw ArgumentError{"PoolOptions::worker_age is negative: give 0 for never"};
-  if (options.on_full > OnFull::reject)
-    throw ArgumentError{"PoolOptions::on_full is none of wait and reject"};
+  if (options.on_full > OnFull::drop_oldest)
+    throw ArgumentError{"PoolOptions::on_full is none of wait, reject and drop_oldest"};
   if (options.task) static_cast<void>(work::terms_of(*options.task));
   work::CoreOptions core = work::core_options(options.worker, limit_);
   core.minimum = options.minimum;
@@ -169,7 +173,7 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
   // What is to be known of every task is kept with its terms.
   if (!task_ && (core.measure_times || core.worker_memory_bytes != 0)) task_ = TaskOptions{};
   core.queue_limit = options.queue_limit;
-  core.reject_when_full = options.on_full == OnFull::reject;
+  core.on_full = options.on_full;
   core_ = work::PoolCore::make(std::move(core));
   if (options.worker.kind == WorkerKind::zygote) core_->warm_zygote();
   for (std::size_t i = 0; i < options.minimum; ++i) core_->warm_up();
@@ -183,6 +187,12 @@ void Pool::resize(std::size_t limit) {
 
 void Pool::restart() {
   if (core_) own(core_)->restart();
+}
+
+bool Pool::needs_drain() const { return core_ && own(core_)->needs_drain(); }
+
+void Pool::drain() {
+  if (core_) static_cast<void>(own(core_)->wait_until_drained(fiber::Reactor::kNever));
 }
 
 void Pool::wait_idle() {
@@ -268,6 +278,8 @@ Worker::Worker(WorkerOptions options) {
   work::CoreOptions core = work::core_options(options, 1);
   core.replace = false;
   core.minimum = 1;
+  // There is nobody else to whom its tasks could go.
+  if (options.tasks_at_once == 0) core.tasks_at_once = base::kWindowMax;
   core.what = "worker";
   core_ = work::PoolCore::make(std::move(core));
   core_->warm_up();

@@ -158,7 +158,7 @@ void PoolCore::unclog() {
   for (std::size_t i = 0; i < serving_.size(); ++i) {
     Peer& peer = *serving_[i];
     if (peer.is_clogged()) {
-      peer.window = 1;
+      peer.window = peer.window_min;
       if (peer.sent.empty() && !peer.listed_idle) idle_.push_back(&peer);
       peer.listed_idle = peer.listed_idle || peer.sent.empty();
     }

@@ -115,6 +115,7 @@ void PoolCore::start_serving(Peer& peer) {
   idle_.push_back(&peer);
   peer.listed_idle = true;
   peer.idle_since_ns = base::now_ns();
+  peer.window = peer.window_min = options_.tasks_at_once;
   tend_later();
 }
 

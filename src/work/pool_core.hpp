@@ -50,8 +50,9 @@ struct CoreOptions {
   std::uint64_t worker_age_ns = 0;
   std::uint64_t worker_memory_bytes = 0;
   bool measure_times = false;
+  std::uint32_t tasks_at_once = 1;
   std::size_t queue_limit = 0;
-  bool reject_when_full = false;
+  OnFull on_full = OnFull::wait;
   WorkerKind kind = WorkerKind::exec;
   bool replace = true;        ///< start another worker for one that ended
   std::string what = "pool";  ///< for messages
@@ -117,6 +118,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool ready(Call& call);
   /// The Execution is gone.
   void release(Call& call) noexcept;
+  /// Whether somebody has heard of the failure of a settled call.
+  std::shared_ptr<Hearing> hearing_of(Call& call);
   /// True if the task will not run: it was taken back, and the call is settled as Cancelled.
   bool cancel(Call& call, const std::string& reason);
   /// Takes `continuation`, to be run once the call is settled on the thread that settles it; or leaves it where it is,
@@ -158,6 +161,9 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void restart();
   /// Suspends until no task waits or runs: true; or the deadline: false.
   bool wait_until_idle(std::uint64_t deadline_ns);
+  /// True while the queue is full; wait_until_drained() suspends until it is not.
+  bool needs_drain();
+  bool wait_until_drained(std::uint64_t deadline_ns);
 
   /// A share in the workers for one submitter; release_share() when nobody submits to it any more.
   Share& add_share(std::size_t limit);
@@ -244,6 +250,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void recycle(Peer& peer, const std::string& why);
   void recycle_if_due(Peer& peer, std::uint64_t now_ns);
   void wait_for_room();
+  [[nodiscard]] bool has_queue_room() const noexcept;
   [[nodiscard]] bool is_busy() const noexcept;
   bool wait_until(const std::function<bool()>& condition, std::uint64_t deadline_ns);
 

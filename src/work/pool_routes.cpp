@@ -142,7 +142,7 @@ void PoolCore::end_lease(std::uint64_t worker) noexcept {
   if (peer == nullptr || peer->state != Peer::State::serving) return;
   peer->leased = false;
   if (peer->retire_later) return retire(*peer);
-  peer->window = 1;
+  peer->window = peer->window_min;
   if (options_.tasks_per_worker != 0) peer->tasks_left = options_.tasks_per_worker;
   peer->listed_idle = peer->sent.empty();
   if (peer->listed_idle) idle_.push_back(peer);

@@ -6,6 +6,7 @@
 #include <weft/error.hpp>
 
 #include "work/gathering.hpp"
+#include "work/hearing.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft::work {
@@ -54,9 +55,13 @@ void PoolCore::run_continuations(Call& call) {
   const std::vector<Continuation> continuations = std::move(call.extra->continuations);
   for (const Continuation& each : continuations) run_callback(each.step);
   std::shared_ptr<PoolCore> last;
+  std::shared_ptr<Hearing> hearing;  // it may call the program: after the lock
   const Section section{*this};
   call.continuing = false;
-  if (call.abandoned) calls_.give_back(call);
+  if (call.abandoned) {
+    hearing.swap(call.extra->hearing);
+    calls_.give_back(call);
+  }
   if (calls_.in_use() == 0) last.swap(keep_);
 }
 
@@ -68,6 +73,13 @@ bool PoolCore::on_settled(Call& call, const void* owner, std::function<void()>& 
   call.more().continuations.push_back({owner, std::move(continuation)});
   call.has_continuation = true;
   return true;
+}
+
+std::shared_ptr<Hearing> PoolCore::hearing_of(Call& call) {
+  const Section section{*this};
+  std::shared_ptr<Hearing>& hearing = call.more().hearing;
+  if (!hearing) hearing = std::make_shared<Hearing>();
+  return hearing;
 }
 
 bool PoolCore::forget(Call& call, const void* owner) noexcept {

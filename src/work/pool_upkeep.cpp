@@ -129,15 +129,33 @@ bool PoolCore::wait_until_idle(std::uint64_t deadline_ns) {
 }
 
 void PoolCore::wait_for_room() {
-  const auto has_room = [this] { return closed_ || queue_.size() < options_.queue_limit; };
-  if (options_.reject_when_full) {
-    const Section section{*this};
-    if (!has_room()) static_cast<void>(poll_locked());
-    if (has_room()) return;
-    throw QueueFull{"the queue of the " + options_.what + " is full: " +
-                    std::to_string(options_.queue_limit) + " tasks wait (PoolOptions::queue_limit)"};
+  if (options_.on_full == OnFull::wait) return static_cast<void>(wait_until_drained(fiber::Reactor::kNever));
+  const Section section{*this};
+  if (!has_queue_room()) static_cast<void>(poll_locked());
+  if (has_queue_room()) return;
+  if (options_.on_full == OnFull::drop_oldest) {
+    settle_with(*queue_.take_any(),
+                std::make_exception_ptr(QueueFull{
+                    "the task was dropped for a newer one, since " + std::to_string(options_.queue_limit) +
+                    " tasks waited (PoolOptions::queue_limit, OnFull::drop_oldest)"}));
+    return;
   }
-  wait_until(has_room, fiber::Reactor::kNever);
+  throw QueueFull{"the queue of the " + options_.what + " is full: " + std::to_string(options_.queue_limit) +
+                  " tasks wait (PoolOptions::queue_limit)"};
+}
+
+bool PoolCore::has_queue_room() const noexcept {
+  return closed_ || options_.queue_limit == 0 || queue_.size() < options_.queue_limit;
+}
+
+bool PoolCore::needs_drain() {
+  const Section section{*this};
+  if (!has_queue_room()) static_cast<void>(poll_locked());
+  return !has_queue_room();
+}
+
+bool PoolCore::wait_until_drained(std::uint64_t deadline_ns) {
+  return wait_until([this] { return has_queue_room(); }, deadline_ns);
 }
 
 }  // namespace weft::work

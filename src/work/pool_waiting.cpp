@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "process/futex.hpp"
 #include "work/faults.hpp"
+#include "work/hearing.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft::work {
@@ -168,8 +169,11 @@ void PoolCore::on_bell() {
 
 void PoolCore::release(Call& call) noexcept {
   std::shared_ptr<PoolCore> last;
+  std::shared_ptr<Hearing> hearing;
   const Section section{*this};
   if (call.phase == Phase::settled && !call.continuing) {
+    if (call.has_extra) [[unlikely]]
+      hearing.swap(call.extra->hearing);
     calls_.give_back(call);
     if (keep_ && calls_.in_use() == 0) [[unlikely]]
       last.swap(keep_);

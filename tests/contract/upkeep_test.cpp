@@ -68,6 +68,63 @@ TEST(Recycling, refuses_a_negative_age) {
   EXPECT_THROW((weft::Pool{{.worker_age = -1s}}), weft::ArgumentError);
 }
 
+/// Returns when ten tasks of this worker have come so far.
+void meet_nine_others() {
+  static weft::Barrier barrier{10};
+  static_cast<void>(barrier.arrive_and_wait());
+}
+
+TEST(AtOnce, run_all_tasks_of_a_worker_that_suspend) {
+  weft::Worker worker;
+  std::vector<weft::Execution<void>> all;
+  for (int i = 0; i < 10; ++i) all.push_back(worker.submit<meet_nine_others>());
+  for (auto& each : all) each.get();
+}
+
+TEST(AtOnce, run_as_many_as_a_pool_is_told) {
+  weft::Pool pool{{.limit = 1, .worker = {.tasks_at_once = 10}}};
+  std::vector<weft::Execution<void>> all;
+  for (int i = 0; i < 10; ++i) all.push_back(pool.submit<meet_nine_others>());
+  for (auto& each : all) each.get();
+}
+
+int identity(int number) { return number; }
+
+/// A pool whose only worker sleeps, with a queue of two, which is full: of 1 and 2.
+class FullQueue {
+ public:
+  explicit FullQueue(weft::OnFull on_full) : pool{{.limit = 1, .queue_limit = 2, .on_full = on_full}} {
+    asleep = pool.submit<nap>(100);
+    while (pool.status().running == 0) std::this_thread::yield();
+    one = pool.submit<identity>(1);
+    two = pool.submit<identity>(2);
+  }
+  weft::Pool pool;
+  weft::Execution<void> asleep;
+  weft::Execution<int> one;
+  weft::Execution<int> two;
+};
+
+TEST(Queue, that_is_full_can_drop_the_oldest) {
+  FullQueue full{weft::OnFull::drop_oldest};
+  EXPECT_TRUE(full.pool.needs_drain());
+  auto three = full.pool.submit<identity>(3);
+  EXPECT_TRUE(full.one.ready());
+  EXPECT_THROW(full.one.get(), weft::QueueFull);
+  EXPECT_EQ(full.two.get(), 2);
+  EXPECT_EQ(three.get(), 3);
+}
+
+TEST(Queue, that_is_full_drains) {
+  FullQueue full{weft::OnFull::reject};
+  EXPECT_THROW(static_cast<void>(full.pool.submit<identity>(3)), weft::QueueFull);
+  EXPECT_TRUE(full.pool.needs_drain());
+  full.pool.drain();
+  EXPECT_FALSE(full.pool.needs_drain());
+  EXPECT_TRUE(full.asleep.ready());
+  EXPECT_EQ(full.pool.submit<identity>(3).get(), 3);
+}
+
 TEST(Times, are_those_of_waiting_and_of_running) {
   weft::Pool pool{{.limit = 1, .measure_times = true}};
   pool.submit<own_pid>().get();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <memory>
 #include <span>
@@ -61,6 +62,12 @@ class WEFT_EXPORT CallHandle {
   [[nodiscard]] bool ready() const;
   /// Of a settled call: its value's payload, valid as long as the handle; throws the failure if it has no value.
   [[nodiscard]] Payload value() const;
+  /// The same, but its caller passes the failure on: it has been heard.
+  [[nodiscard]] Payload value_or_heard() const;
+  /// Somebody has been told of the failure.
+  void heard() const;
+  /// Somebody asked for something else than this failure: who has registered callbacks shall not miss it.
+  void unheard(std::exception_ptr failure) const;
   /// Of a settled call: what the task printed, with Output::capture.
   [[nodiscard]] std::string output() const;
   bool cancel(const std::string& reason);

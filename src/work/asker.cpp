@@ -1,5 +1,6 @@
 #include "work/asker.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <string>

@@ -38,7 +38,7 @@ class Asker {
  private:
   struct Pending;
   void send(std::uint64_t object, std::uint64_t ticket, const Asked& asked);
-  void hurry(bool others_come_first) noexcept;
+  void hurry(bool at_once) noexcept;
 
   WorkerLoop& loop_;
   std::uint64_t last_ticket_ = 0;

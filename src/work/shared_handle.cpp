@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>

@@ -1,7 +1,7 @@
 #include "work/shared_home.hpp"
 
-#include <algorithm>
 #include <iterator>
+#include <utility>
 #include <weft/detail/waited.hpp>
 #include <weft/error.hpp>
 

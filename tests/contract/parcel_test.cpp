@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
+#include <boost/fiber/fiber.hpp>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -135,6 +137,26 @@ TEST(Parcel, is_read_while_somebody_changes_it) {
     EXPECT_EQ(worker.submit<look_at>(parcel).get(), 1);
   });
   EXPECT_EQ(worker.submit<look_at>(parcel).get(), 2);
+}
+
+TEST(Parcel, is_read_by_so_many_at_once_that_their_answers_do_not_fit_the_ring) {
+  Worker worker;
+  Parcel<std::string> parcel{std::string(1000, 'p')};
+  const std::size_t bytes =
+      worker
+          .submit(
+              [](Parcel<std::string> its) {
+                std::size_t sum = 0;
+                std::vector<boost::fibers::fiber> fibers;
+                for (int i = 0; i < 1000; ++i) {
+                  fibers.emplace_back(boost::fibers::launch::dispatch, [&] { sum += its.unwrap().size(); });
+                }
+                for (auto& each : fibers) each.join();
+                return sum;
+              },
+              parcel)
+          .get();
+  EXPECT_EQ(bytes, 1'000'000U);
 }
 
 TEST(Parcel, of_more_buffers_than_travel_at_once_is_refused) {

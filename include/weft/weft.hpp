@@ -24,12 +24,14 @@
 #include <weft/message.hpp>
 #include <weft/mutex.hpp>
 #include <weft/named_task.hpp>
+#include <weft/parcel.hpp>
 #include <weft/pool.hpp>
 #include <weft/pool_view.hpp>
 #include <weft/progress.hpp>
 #include <weft/rate_limit.hpp>
 #include <weft/select.hpp>
 #include <weft/semaphore.hpp>
+#include <weft/shared.hpp>
 #include <weft/sleep.hpp>
 #include <weft/stream.hpp>
 #include <weft/task.hpp>

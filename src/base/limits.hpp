@@ -65,6 +65,14 @@ inline constexpr std::size_t kChannelsPerCallMax = 256;
 /// A task's progress is told so often at the most.
 inline constexpr std::uint64_t kProgressUs = 100;
 
+// Shared objects.
+
+/// Asks of one worker that wait for their answers, or locks that it holds: bounds what a worker that runs wild can
+/// make its parent remember.
+inline constexpr std::size_t kAsksMax = 16384;
+/// The longest key: it travels inside a frame.
+inline constexpr std::size_t kKeyBytesMax = kInlineBytesMax;
+
 // Output.
 
 /// So much of what a worker printed last is kept for its errors: a pipe full.

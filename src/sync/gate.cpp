@@ -8,23 +8,20 @@
 
 namespace weft::detail {
 
-/// One that waits. Written under the owner's lock.
-struct Gate::Waiter {
+/// A fiber or thread that waits; it stands on its own stack.
+struct Gate::Waiter final : Place {
   enum class Verdict : std::uint8_t { waiting, served, refused };
 
-  explicit Waiter(std::size_t wanted) noexcept : count{wanted} {}
+  using Place::Place;
 
-  const std::size_t count;
   /// Read without the lock too, by the waiter while it spins: relaxed, since it takes the lock before it believes it.
   base::Atomic<Verdict> verdict{Verdict::waiting};
   fiber::Waker waker;  ///< none while it spins
-  Waiter* next = nullptr;
-  Waiter* previous = nullptr;
 
   [[nodiscard]] bool waiting() const noexcept { return verdict.load(base::relaxed) == Verdict::waiting; }
   /// Wakes it under the lock, which it takes before it goes on: so its fiber, its thread and this object are still there.
-  void tell(Verdict what) noexcept {
-    verdict.store(what, base::relaxed);
+  void told(bool served) noexcept override {
+    verdict.store(served ? Verdict::served : Verdict::refused, base::relaxed);
     if (waker) waker.wake();
   }
 };
@@ -59,10 +56,20 @@ Waited Gate::take(std::unique_lock<std::mutex>& lock, std::size_t count, std::ui
     case Waiter::Verdict::waiting:
       break;
   }
-  remove(self);
+  leave(self);
+  return Waited::timed_out;
+}
+
+bool Gate::take_or_queue(Place& place) noexcept {
+  if (try_take(place.count_)) return true;
+  append(place);
+  return false;
+}
+
+void Gate::leave(Place& place) noexcept {
+  remove(place);
   // Whoever stood behind it may want less.
   serve();
-  return Waited::timed_out;
 }
 
 void Gate::give(std::size_t count) noexcept {
@@ -71,32 +78,32 @@ void Gate::give(std::size_t count) noexcept {
 }
 
 void Gate::serve() noexcept {
-  while (first_ != nullptr && first_->count <= permits_) {
-    Waiter& waiter = *first_;
-    permits_ -= waiter.count;
-    remove(waiter);
-    waiter.tell(Waiter::Verdict::served);
+  while (first_ != nullptr && first_->count_ <= permits_) {
+    Place& place = *first_;
+    permits_ -= place.count_;
+    remove(place);
+    place.told(true);
   }
 }
 
 void Gate::shut() noexcept {
   shut_ = true;
   while (first_ != nullptr) {
-    Waiter& waiter = *first_;
-    remove(waiter);
-    waiter.tell(Waiter::Verdict::refused);
+    Place& place = *first_;
+    remove(place);
+    place.told(false);
   }
 }
 
-void Gate::append(Waiter& waiter) noexcept {
-  waiter.previous = last_;
-  (last_ != nullptr ? last_->next : first_) = &waiter;
-  last_ = &waiter;
+void Gate::append(Place& place) noexcept {
+  place.previous_ = last_;
+  (last_ != nullptr ? last_->next_ : first_) = &place;
+  last_ = &place;
 }
 
-void Gate::remove(Waiter& waiter) noexcept {
-  (waiter.previous != nullptr ? waiter.previous->next : first_) = waiter.next;
-  (waiter.next != nullptr ? waiter.next->previous : last_) = waiter.previous;
+void Gate::remove(Place& place) noexcept {
+  (place.previous_ != nullptr ? place.previous_->next_ : first_) = place.next_;
+  (place.next_ != nullptr ? place.next_->previous_ : last_) = place.previous_;
 }
 
 }  // namespace weft::detail

@@ -36,6 +36,10 @@ WEFT_SAME_PLACE(FrameHeader, flags, Frame, flags_);
 WEFT_SAME_PLACE(FrameHeader, attachments, Frame, attachments_);
 WEFT_SAME_PLACE(FrameHeader, reserved, Frame, reserved_);
 
+static_assert(sizeof(AskHead) == sizeof(schemas::AskHead));
+WEFT_SAME_PLACE(AskHead, operation, AskHead, operation_);
+WEFT_SAME_PLACE(AskHead, count, AskHead, count_);
+
 static_assert(sizeof(BlockReference) == sizeof(schemas::BlockReference) &&
               alignof(BlockReference) == alignof(schemas::BlockReference));
 WEFT_SAME_PLACE(BlockReference, loan, BlockReference, loan_);
@@ -56,9 +60,10 @@ static_assert(Kind::task == schemas::FrameKind::task && Kind::value == schemas::
                   Kind::cancel == schemas::FrameKind::cancel && Kind::open == schemas::FrameKind::open &&
                   Kind::channel == schemas::FrameKind::channel &&
                   Kind::credit == schemas::FrameKind::credit && Kind::close == schemas::FrameKind::close &&
-                  Kind::progress == schemas::FrameKind::progress,
+                  Kind::progress == schemas::FrameKind::progress && Kind::ask == schemas::FrameKind::ask &&
+                  Kind::answer == schemas::FrameKind::answer,
               "src/wire/frame.hpp and schemas/frame.fbs number the kinds differently");
-static_assert(Kind::progress == schemas::FrameKind::MAX, "a kind that src/wire/frame.hpp lacks");
+static_assert(Kind::answer == schemas::FrameKind::MAX, "a kind that src/wire/frame.hpp lacks");
 
 constexpr bool operator==(Encoding ours, schemas::PayloadEncoding theirs) {
   return static_cast<std::uint8_t>(ours) == static_cast<std::uint8_t>(theirs);

@@ -22,6 +22,9 @@ enum class Kind : std::uint8_t {
   credit = 9,     ///< either way: so many more values (u64) may be sent
   close = 10,     ///< either way: the sender's end is closed
   progress = 11,  ///< worker to parent: done and total (u64 each)
+  ask =
+      20,  ///< worker to parent: something of the shared object `function`; the payload is an AskHead and more
+  answer = 21,  ///< parent to worker: what came of the ask of this slot and generation
 };
 
 /// Bits of FrameHeader::flags.
@@ -48,6 +51,37 @@ struct FrameHeader {
   std::uint16_t reserved = 0;
 };
 static_assert(sizeof(FrameHeader) == 40 && alignof(FrameHeader) == 8);
+
+/// What is asked of a shared object.
+enum class Operation : std::uint32_t {
+  take = 1,    ///< permits, of a key
+  give = 2,    ///< permits back; no answer
+  arrive = 3,  ///< at a barrier, and wait
+  drop = 4,    ///< leave a barrier; no answer
+  pace = 5,    ///< permits of a rate limit
+  load = 6,    ///< the value of a parcel
+  store = 7,   ///< another value, by whoever has the parcel, which it gives back with that
+  withdraw =
+      8,  ///< the ask of this slot and generation, whose answer comes at once now; no answer of its own
+};
+
+/// The beginning of an ask's payload. A key (take, give) or a value (store) follows.
+struct AskHead {
+  Operation operation = Operation::take;
+  std::uint32_t count = 0;  ///< of permits
+};
+static_assert(sizeof(AskHead) == 8);
+
+/// What came of an ask: the lower 8 bits of an answer's `function`.
+enum class Verdict : std::uint8_t {
+  came = 0,
+  timed_out = 1,
+  closed = 2,      ///< the object is gone
+  exhausted = 3,   ///< the parent had no memory for it
+  impossible = 4,  ///< there will never be so many permits
+};
+/// The next bit of it: whoever had this last died with it.
+inline constexpr std::uint64_t kAbandoned = 256;
 
 /// A block named in a frame. Comes `attachments` times, before the payload.
 struct BlockReference {

@@ -19,6 +19,8 @@
 
 namespace weft::work {
 
+class Guest;
+
 /// The parent's view of one worker process: its frames, its memory, and the calls that are with it.
 ///
 /// Owner: the pool. Threads: under the pool's lock.
@@ -83,6 +85,7 @@ class Peer {
   ring::LaneView peer_view;
   base::UniqueFd bell;  ///< wakes the worker
   link::StopLog* stop_log = nullptr;
+  std::shared_ptr<Guest> guest;          ///< once it has asked for a shared object
   std::vector<std::uint64_t> stops;      ///< calls that shall stop and for which the log had no room yet
   std::shared_ptr<WorkerOutput> output;  ///< null with Output::inherit
   std::uint64_t control_watch = 0;

@@ -191,7 +191,7 @@ void PoolCore::check() {
   const bool clogged = std::any_of(serving_.begin(), serving_.end(), [](const Peer* peer) {
     return peer->is_clogged() || (peer->sent.empty() && !peer->waiting.empty());
   });
-  if (clogged || (again && (can_grow() || some_idle_peer() != nullptr))) check_later();
+  if (clogged || owes_answers() || (again && (can_grow() || some_idle_peer() != nullptr))) check_later();
 }
 
 }  // namespace weft::work

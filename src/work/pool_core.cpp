@@ -339,6 +339,8 @@ void PoolCore::on_frame(Peer& peer) {
       }
       return;
     }
+    case wire::Kind::ask:
+      return on_ask(peer, header, body);
     default:
       return on_talk(peer, header, body);
   }
@@ -413,6 +415,8 @@ bool PoolCore::poll_locked() noexcept {
   if (!leaving_.empty()) [[unlikely]] {
     for (std::size_t i = 0; i < leaving_.size(); ++i) any = drain(*leaving_[i]) || any;
   }
+  if (!askers_.empty()) [[unlikely]]
+    any = read_askers() || any;
   if (any) refill();
   return any;
 }

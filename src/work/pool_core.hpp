@@ -33,6 +33,7 @@ namespace weft::work {
 
 class ParentEnd;
 struct Zygote;
+struct Told;
 
 struct CoreOptions {
   std::size_t limit = 1;
@@ -179,6 +180,9 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
   [[nodiscard]] CoreStatus status();
 
+  /// Sends a worker what the shared objects have for it.
+  void deliver(std::uint64_t worker);
+
   bool poll() noexcept override;
   bool arm() noexcept override;
   void disarm() noexcept override;
@@ -242,6 +246,15 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void fail_waiting(Peer& peer, const std::string& reason);
   Peer* choose_for_lease();
   void retire_or_later(Peer& peer, const char* why);
+
+  // Shared objects: pool_sharing.cpp.
+  void on_ask(Peer& peer, const wire::FrameHeader& header, std::span<const std::byte> body);
+  void read_always(Peer& peer);
+  bool read_askers() noexcept;
+  void send_answers(Peer& peer);
+  bool send_answer(Peer& peer, std::uint64_t ticket, const Told& told);
+  [[nodiscard]] bool owes_answers() const;
+  void bury_guest(Peer& peer);
 
   // Upkeep: pool_upkeep.cpp.
   void tend_later();
@@ -359,6 +372,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::vector<Peer*> serving_;
   std::vector<Peer*>
       idle_;  ///< those of them that have nothing to do, the last one that had last; and some that have
+  std::vector<Peer*> askers_;  ///< read though no answer of theirs may be due: they ask for shared objects
   std::size_t cursor_ = 0;
   Attendant::Timer check_timer_;
   std::vector<std::unique_ptr<Peer>> peers_;

@@ -265,6 +265,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     gone->sent.remove(call);
     if (!retry(*gone, call)) lost.push_front(call);
   }
+  bury_guest(*gone);
   fail_waiting(*gone, "the worker that the task was meant for has ended: " + process::describe(status));
   const bool unexpected = !gone->killed && gone->last_words.empty();
   if (unexpected) ++workers_lost_;

@@ -51,6 +51,7 @@ WorkerLoop::WorkerLoop(Parts parts)
 
 void WorkerLoop::run() {
   keep_reserve();
+  asker_.begin();
   reactor_.attach(*this, parts_.bell.get(), kWorkerBellId);
   reactor_.spawn([this] { watch_control(); }, base::kTaskStackBytes);
   serve();
@@ -100,6 +101,8 @@ void WorkerLoop::on_frame() {
       // Nothing is claimed here: a claim without a full fence after it would let the next frame be taken back and run.
       in.release();
       return;
+    case wire::Kind::answer:
+      return asker_.on_answer(header, body);
     default:
       on_channel_frame(header, body);
       in.release();
@@ -252,6 +255,8 @@ bool WorkerLoop::poll() noexcept {
   if (parts_.port.in.peek() == ring::Peek::none) return false;
   // No fiber need be woken for what a channel's end is given.
   if (channels_ && take_channel_frames() == ChannelEnd::Look::something) return true;
+  // Spares a switch to whoever would read on.
+  if (asker_.waits() && asker_.take_answers()) return true;
   if (leader_ == Leader::idle) {
     leader_ = Leader::called;
     idle_waker_.wake();

@@ -14,6 +14,7 @@
 #include "link/exchange.hpp"
 #include "link/frame_port.hpp"
 #include "process/black_box.hpp"
+#include "work/asker.hpp"
 #include "work/output.hpp"
 #include "work/stop_watch.hpp"
 #include "work/worker_channels.hpp"
@@ -48,6 +49,7 @@ class WorkerLoop final : public fiber::Source {
   void disarm() noexcept override;
 
  private:
+  friend class Asker;
   friend class RunningTask;
   friend class WorkerScope;
   friend class WorkerChannels;
@@ -113,6 +115,7 @@ class WorkerLoop final : public fiber::Source {
   std::uint64_t old_since_ = 0;  ///< when after_channel_frame() looked last how far the parent has read, and
   std::uint64_t old_position_ = 0;  ///< where the frames then ended
   std::uint64_t task_ticks_ = 0;    // mean cost of a task lately
+  Asker asker_{*this};
 };
 
 }  // namespace weft::work

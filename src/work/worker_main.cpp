@@ -28,6 +28,7 @@ namespace weft::work {
 namespace {
 
 unsigned depth = 0;
+std::uint32_t parent = 0;
 
 /// What came with the parent's Hello: its lane, its board, and its two bells.
 struct Greeting {
@@ -72,6 +73,8 @@ void begin_worker(const char* name) noexcept {
 
 void set_nesting_depth(unsigned to) noexcept { depth = to; }
 
+std::uint32_t parent_pid() noexcept { return parent; }
+
 void worker_main(int control) {
   begin_worker("weft-worker");
   ::fcntl(control, F_SETFD, FD_CLOEXEC);
@@ -93,6 +96,7 @@ namespace {
   Greeting greeting = receive_greeting(handshake);
   const wire::Hello& hello = greeting.hello;
   set_nesting_depth(hello.nesting_depth);
+  parent = hello.parent_pid;
   if (hello.output > static_cast<std::uint8_t>(Output::capture))
     handshake.fail("handshake", "the parent asked for a kind of output that there is not");
   TaskOutput output = handshake.need("output", TaskOutput::make(static_cast<Output>(hello.output)));
@@ -104,11 +108,11 @@ namespace {
   }
   const ring::LaneView own = ring::format_lane(lane.data(), hello.ring_lines, hello.black_box_bytes,
                                                static_cast<std::uint32_t>(::getpid()));
-  const ring::LaneView parent =
+  const ring::LaneView parent_lane =
       handshake.need("handshake", ring::open_lane(greeting.lane.data(), greeting.lane.bytes()));
-  if (parent.black_box_bytes < sizeof(link::StopLog))
+  if (parent_lane.black_box_bytes < sizeof(link::StopLog))
     handshake.fail("handshake", "the parent's lane has no stop log");
-  const auto* const stop_log = reinterpret_cast<const link::StopLog*>(parent.black_box);
+  const auto* const stop_log = reinterpret_cast<const link::StopLog*>(parent_lane.black_box);
   auto* const box = process::make_black_box({own.black_box, static_cast<std::size_t>(own.black_box_bytes)});
   if (auto done = keep_record(box); !done) handshake.fail("crash handlers", done.fault().message);
   base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -125,10 +129,10 @@ namespace {
   WEFT_FAILURE_POINT("worker.handshake.after_ready");
 
   const auto* const board = reinterpret_cast<const link::Board*>(greeting.board.data());
-  WorkerLoop loop{
-      {link::FramePort{own, parent, &board->word, greeting.attendant_bell.get(), greeting.waiter_bell.get()},
-       std::move(handshake.control()), std::move(bell), board, box, hello.worker_id, stop_log,
-       std::move(output)}};
+  WorkerLoop loop{{link::FramePort{own, parent_lane, &board->word, greeting.attendant_bell.get(),
+                                   greeting.waiter_bell.get()},
+                   std::move(handshake.control()), std::move(bell), board, box, hello.worker_id, stop_log,
+                   std::move(output)}};
   loop.run();
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <csignal>
+#include <cstdint>
 
 namespace weft::work {
 
@@ -30,5 +31,8 @@ void begin_worker(const char* name) noexcept;
 void set_nesting_depth(unsigned to) noexcept;
 /// Workers above this process: 0 in the program itself, 1 in its workers, and so on.
 unsigned nesting_depth() noexcept;
+
+/// Of the process that this is a worker of; 0 in the program itself.
+std::uint32_t parent_pid() noexcept;
 
 }  // namespace weft::work

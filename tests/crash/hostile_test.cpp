@@ -6,6 +6,7 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -13,6 +14,7 @@
 
 #include "crash/hostile_worker.hpp"
 #include "crash/scratch.hpp"
+#include "crash/shared_lies.hpp"
 
 extern char** environ;
 
@@ -21,7 +23,19 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// What liars lie about. Made before anything else is shared, so that they know the ids.
+struct Lures {
+  shared::Mutex mutex;
+  Parcel<std::string> parcel{"fine"};
+  shared::Barrier barrier{1};
+};
+Lures& lures() {
+  static Lures those;
+  return those;
+}
+
 Pool pool_with_a_liar(const std::string& lie, const Scratch& scratch, std::size_t limit) {
+  static_cast<void>(lures());
   std::vector<std::string> environment{"WEFT_LIE=" + lie, "WEFT_LIE_MARK=" + scratch.file("lied")};
   for (char** each = environ; *each != nullptr; ++each) environment.emplace_back(*each);
   PoolOptions options;
@@ -90,6 +104,17 @@ TEST_P(Liar, fails_its_own_task_and_the_pool_goes_on) {
   EXPECT_TRUE(scratch.has("lied"));
   // The liar, if it still lives, answers honestly from now on; whoever has come in its place does.
   for (int i = 0; i < 20; ++i) EXPECT_EQ(pool.submit(twice, i).get(), 2 * i);
+  // Whatever it had of what others share has passed on.
+  const std::lock_guard guard{lures().mutex};
+}
+
+TEST(HostileWorker, that_stores_noise_in_a_parcel_is_refused_by_who_reads_it) {
+  const Scratch scratch;
+  Pool pool = pool_with_a_liar("parcel_of_noise", scratch, 1);
+  EXPECT_EQ(pool.submit(named<int(int)>("twice"), 21).get(), 42);
+  // Bytes of no kind that a string is: there is nothing in them to be believed.
+  EXPECT_THROW(static_cast<void>(lures().parcel.unwrap()), EncodingError);
+  EXPECT_THROW(lures().parcel.synchronized([](std::string&) {}), EncodingError);
 }
 
 TEST_P(Liar, is_not_noticed_by_the_worker_beside_it) {

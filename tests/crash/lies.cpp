@@ -10,6 +10,7 @@
 #include <weft/codec.hpp>
 
 #include "crash/hostile_worker.hpp"
+#include "crash/shared_lies.hpp"
 #include "wire/failure.hpp"
 
 namespace weft::crash {
@@ -391,6 +392,7 @@ std::span<const Lie> lies() {
   static const std::vector<Lie> all = [] {
     std::vector<Lie> some{std::begin(kLies), std::end(kLies)};
     some.insert(some.end(), channel_lies().begin(), channel_lies().end());
+    some.insert(some.end(), shared_lies().begin(), shared_lies().end());
     return some;
   }();
   return all;

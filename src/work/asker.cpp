@@ -1,0 +1,150 @@
+#include "work/asker.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+#include <weft/error.hpp>
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "work/faults.hpp"
+#include "work/worker_loop.hpp"
+
+namespace weft::work {
+
+namespace {
+
+thread_local Asker* tls_asker = nullptr;
+
+}  // namespace
+
+struct Asker::Pending {
+  Pending(Asker& asker_, std::uint64_t ticket_) : asker{asker_}, ticket{ticket_} {
+    asker.pending_.emplace(ticket, this);
+  }
+  ~Pending() { asker.pending_.erase(ticket); }
+  Pending(const Pending&) = delete;
+  Pending& operator=(const Pending&) = delete;
+
+  Asker& asker;
+  const std::uint64_t ticket;
+  fiber::Waker waker;
+  bool is_told = false;
+  Told told;
+};
+
+Asker* Asker::current() noexcept { return tls_asker; }
+void Asker::begin() noexcept { tls_asker = this; }
+
+Told Asker::ask(std::uint64_t object, const Asked& asked) {
+  if (pending_.size() >= base::kAsksMax) {
+    throw Exhausted{"at most " + std::to_string(base::kAsksMax) +
+                    " fibers of a worker wait for shared objects at once"};
+  }
+  Pending self{*this, ++last_ticket_};
+  send(object, self.ticket, asked);
+  hurry(false);
+  // At once, as the home is told, or told when: only who stands in a queue has to be fetched out of it.
+  const bool may_wait = asked.deadline_ns != 0 && asked.operation != wire::Operation::pace;
+  std::uint64_t deadline_ns = may_wait ? asked.deadline_ns : fiber::Reactor::kNever;
+  while (!self.is_told) {
+    self.waker = loop_.reactor_.waker();
+    loop_.reactor_.suspend(deadline_ns);
+    if (self.is_told || deadline_ns == fiber::Reactor::kNever || base::now_ns() < deadline_ns) continue;
+    // Perhaps it has just been given: the answer tells, and nothing is lost.
+    deadline_ns = fiber::Reactor::kNever;
+    send(object, self.ticket, {wire::Operation::withdraw, 0, 0, {}, nullptr});
+    hurry(false);
+  }
+  return std::move(self.told);
+}
+
+void Asker::tell(std::uint64_t object, const Asked& asked) {
+  send(object, 0, asked);
+  // Others may wait for it, and this task may go on computing.
+  hurry(true);
+}
+
+void Asker::send(std::uint64_t object, std::uint64_t ticket, const Asked& asked) {
+  wire::FrameHeader header;
+  header.slot = static_cast<std::uint32_t>(ticket);
+  header.generation = static_cast<std::uint32_t>(ticket >> 32);
+  header.function = object;
+  // 0 is for none on the wire: now or never is any time that has passed.
+  header.deadline_ns =
+      asked.deadline_ns == fiber::Reactor::kNever ? 0 : std::max<std::uint64_t>(asked.deadline_ns, 1);
+  header.kind = wire::Kind::ask;
+  std::array<std::byte, sizeof(wire::AskHead) + base::kInlineBytesMax> bytes;  // NOLINT(*-member-init)
+  const wire::AskHead head{asked.operation, static_cast<std::uint32_t>(asked.count)};
+  std::memcpy(bytes.data(), &head, sizeof head);
+  std::span<const std::byte> rest = std::as_bytes(std::span{asked.key});
+  std::vector<wire::BlockReference> references;
+  if (asked.value) {
+    header.encoding = static_cast<std::uint8_t>(asked.value->encoding);
+    header.flags = asked.value->in_block ? wire::kPayloadInBlock : std::uint16_t{0};
+    if (auto lent = loop_.exchange_.lend(asked.value->attachments, references); !lent)
+      throw_fault(lent.fault());
+    header.attachments = static_cast<std::uint16_t>(references.size());
+    rest = asked.value->bytes;
+  }
+  if (!rest.empty()) std::memcpy(bytes.data() + sizeof head, rest.data(), rest.size());
+  loop_.send(header, references, std::span{bytes}.first(sizeof head + rest.size()));
+}
+
+/// Who sleeps in the parent is woken. Who spins there finds the frame by himself; whether somebody does is not known: so
+/// where this thread has nothing else to do it gives him a short spin's time, and rings before it sleeps
+/// (WorkerLoop::arm).
+void Asker::hurry(bool at_once) noexcept {
+  link::FramePort& port = loop_.parts_.port;
+  const doorbell::Word word = port.published();
+  if (word.mode() == doorbell::Mode::urgent ||
+      (word.mode() == doorbell::Mode::lazy && (at_once || loop_.reactor_.others_ready())))
+    port.ring(word);
+  port.out.prepare();
+}
+
+bool Asker::take_answers() noexcept {
+  ring::Consumer& in = loop_.parts_.port.in;
+  bool any = false;
+  while (in.peek() == ring::Peek::frame && in.bytes() >= sizeof(wire::FrameHeader)) {
+    const wire::FrameHeader header = wire::get(in.data());
+    if (header.kind != wire::Kind::answer) break;
+    on_answer(header, {in.data() + sizeof header, in.bytes() - sizeof header});
+    any = true;
+  }
+  return any;
+}
+
+void Asker::on_answer(const wire::FrameHeader& header, std::span<const std::byte> body) {
+  const auto found = pending_.find(wire::call_id(header));
+  if (found == pending_.end() || found->second->is_told)
+    loop_.refuse("the parent answered what it was not asked");
+  Pending& pending = *found->second;
+  pending.told.verdict = static_cast<wire::Verdict>(header.function & 0xff);
+  pending.told.abandoned = (header.function & wire::kAbandoned) != 0;
+  pending.told.turn_ns = header.deadline_ns;
+  auto value = std::make_shared<detail::SharedValue>();
+  value->encoding = static_cast<Encoding>(header.encoding);
+  value->in_block = (header.flags & wire::kPayloadInBlock) != 0;
+  if (header.attachments != 0) {
+    const std::size_t bytes = header.attachments * sizeof(wire::BlockReference);
+    if (body.size() < bytes) loop_.refuse("an answer ends among its references");
+    const auto* const first = reinterpret_cast<const wire::BlockReference*>(body.data());
+    if (auto done = loop_.exchange_.borrow({first, header.attachments}, value->attachments); !done)
+      loop_.refuse(done.fault().message.c_str());
+    body = body.subspan(bytes);
+  } else if (value->in_block) {
+    loop_.refuse("an answer lies in a block that it does not name");
+  }
+  value->bytes.assign(body.begin(), body.end());
+  pending.told.value = std::move(value);
+  pending.is_told = true;
+  // Nothing is claimed here: a claim without a full fence after it would let the next frame be taken back and run.
+  loop_.parts_.port.in.release();
+  pending.waker.wake();
+}
+
+}  // namespace weft::work

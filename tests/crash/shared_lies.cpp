@@ -1,0 +1,126 @@
+#include "crash/shared_lies.hpp"
+
+#include <cstring>
+#include <vector>
+
+namespace weft::crash {
+
+namespace {
+
+using wire::Operation;
+
+/// The first task, which stays unanswered.
+wire::FrameHeader begin(Impostor& me) {
+  me.say_ready();
+  return me.next_task();
+}
+
+void ask(Impostor& me, std::uint64_t object, std::uint32_t ticket, Operation operation,
+         std::uint32_t count = 1, std::size_t more = 0, std::uint16_t flags = 0) {
+  wire::FrameHeader header;
+  header.slot = ticket;
+  header.function = object;
+  header.kind = wire::Kind::ask;
+  header.flags = flags;
+  const wire::AskHead head{operation, count};
+  std::vector<std::byte> body(sizeof head + more, std::byte{0xa5});
+  std::memcpy(body.data(), &head, sizeof head);
+  me.publish(header, body);
+}
+
+const Lie kLies[] = {
+    {"ask_of_an_object_that_there_never_was", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, 1'000'000, 1, Operation::take);
+     }},
+    {"ask_of_object_0", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, 0, 1, Operation::load);
+     }},
+    {"ask_for_nothing", Outcome::violation,
+     [](Impostor& me) { me.publish(Impostor::answer_to(begin(me), wire::Kind::ask)); }},
+    {"ask_for_operation_99", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, kMutexId, 1, static_cast<Operation>(99));
+     }},
+    {"ask_with_a_key_of_2_kib", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, kMutexId, 1, Operation::take, 1, 2048);
+     }},
+    {"ask_in_a_block_that_is_not_there", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, kParcelId, 1, Operation::store, 1, 4, wire::kPayloadInBlock);
+     }},
+    {"lock_given_back_that_it_did_not_have", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, kMutexId, 0, Operation::give);
+     }},
+    {"lock_given_back_twice_over", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, kMutexId, 1, Operation::take);
+       ask(me, kMutexId, 0, Operation::give, 2);
+     }},
+    {"parcel_stored_that_it_did_not_have", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, kParcelId, 1, Operation::store, 1, 4);
+     }},
+    {"mutex_asked_for_its_value", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, kMutexId, 1, Operation::load);
+     }},
+    {"barrier_asked_for_permits", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, kBarrierId, 1, Operation::take);
+     }},
+    {"barrier_left_by_more_than_it_is_for", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       ask(me, kBarrierId, 0, Operation::drop);
+       ask(me, kBarrierId, 0, Operation::drop);
+     }},
+    {"ticket_used_twice", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       for (const std::uint32_t ticket : {1U, 2U, 2U}) ask(me, kMutexId, ticket, Operation::take);
+     }},
+    {"asks_without_end", Outcome::violation,
+     [](Impostor& me) {
+       begin(me);
+       for (std::uint32_t ticket = 1; ticket < 1'000'000; ++ticket)
+         ask(me, kMutexId, ticket, Operation::take);
+     }},
+    {"answer_from_a_worker", Outcome::violation,
+     [](Impostor& me) { me.publish(Impostor::answer_to(begin(me), wire::Kind::answer)); }},
+    // What harms nobody else, or only whoever trusts it with a value.
+    {"withdrawal_of_what_it_did_not_ask", Outcome::value,
+     [](Impostor& me) {
+       const wire::FrameHeader task = begin(me);
+       ask(me, kMutexId, 5, Operation::withdraw);
+       me.answer_honestly(task);
+       me.serve(-1);
+     }},
+    {"parcel_of_noise", Outcome::value,
+     [](Impostor& me) {
+       const wire::FrameHeader task = begin(me);
+       ask(me, kParcelId, 1, Operation::take);
+       ask(me, kParcelId, 2, Operation::store, 1, 100);
+       me.answer_honestly(task);
+       me.serve(-1);
+     }},
+};
+
+}  // namespace
+
+std::span<const Lie> shared_lies() { return kLies; }
+
+}  // namespace weft::crash

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "crash/hostile_worker.hpp"
+
+namespace weft::crash {
+
+/// The shared objects of the test, by their ids: the first that it makes.
+inline constexpr std::uint64_t kMutexId = 1;
+inline constexpr std::uint64_t kParcelId = 2;
+inline constexpr std::uint64_t kBarrierId = 3;
+
+/// Ways of lying about shared objects.
+std::span<const Lie> shared_lies();
+
+}  // namespace weft::crash

@@ -39,3 +39,4 @@
 #include <weft/task_scope.hpp>
 #include <weft/value.hpp>
 #include <weft/worker.hpp>
+#include <weft/worker_store.hpp>

@@ -114,9 +114,7 @@ Payload CallHandle::value_or_heard() const {
   return value();
 }
 
-void CallHandle::heard() const {
-  core_->hearing_of(*call_)->heard();
-}
+void CallHandle::heard() const { core_->hearing_of(*call_)->heard(); }
 
 void CallHandle::unheard(std::exception_ptr failure) const {
   core_->hearing_of(*call_)->unheard(std::move(failure));

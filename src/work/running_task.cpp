@@ -40,6 +40,8 @@ std::stop_token WorkerScope::stop_token() {
   return token_;
 }
 
+WorkerStore& WorkerScope::store() noexcept { return *loop_.parts_.store; }
+
 std::shared_ptr<detail::ChannelPort> WorkerScope::open_channel(const detail::ChannelName& name) {
   return loop_.channels().open(call_of(header_), name);
 }

@@ -168,7 +168,9 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
 }
 
 void WorkerLoop::leave_if_done() noexcept {
-  if (running_ == 0 && parts_.port.in.peek() == ring::Peek::none) leave(0);
+  if (running_ != 0 || parts_.port.in.peek() != ring::Peek::none) return;
+  parts_.store->clear();
+  leave(0);
 }
 
 void WorkerLoop::keep_reserve() noexcept {

@@ -61,6 +61,24 @@ void parts() {
   require(answer == "model: why", "the answer of the leased worker");
 }
 
+struct Model {
+  std::string answer(const std::string& question) const { return name + ": " + question; }
+  std::string name;
+};
+Model load_model() { return {"model"}; }
+
+// clang-format off
+std::string ask_model(weft::TaskScope& scope, const std::string& question) {
+  const auto model = scope.store().get_or<Model>("model", load_model, 10min);   // std::shared_ptr<Model>
+  return model->answer(question);
+}
+// clang-format on
+
+void stores() {
+  weft::Pool pool{{.limit = 1}};
+  require(pool.submit<ask_model>("why").get() == "model: why", "the answer of the model that was kept");
+}
+
 void loop() {
   weft::Pool pool{{.limit = 1}};
   // clang-format off
@@ -78,6 +96,7 @@ int main(int argc, char** argv) {
   lines();
   limits();
   parts();
+  stores();
   loop();
   return 0;
 }

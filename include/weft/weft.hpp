@@ -11,6 +11,7 @@
 #include <weft/context.hpp>
 #include <weft/coroutine.hpp>
 #include <weft/deadline.hpp>
+#include <weft/descriptor.hpp>
 #include <weft/encoder.hpp>
 #include <weft/error.hpp>
 #include <weft/exception.hpp>

@@ -118,6 +118,10 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
     returned.generation = header.generation;
     returned.kind = wire::Kind::returned;
     // Answered before it is released: until it has the answer, the parent looks for the frame in its ring.
+    if (header.attachments != 0 && body.size() >= header.attachments * sizeof(wire::BlockReference)) {
+      const auto* const first = reinterpret_cast<const wire::BlockReference*>(body.data());
+      exchange_.discard({first, header.attachments});
+    }
     WEFT_FAILURE_POINT("worker.returned.before");
     send(returned, {}, {});
     in.release();

@@ -1,5 +1,6 @@
 // Samples of README.md that have no test of their own.
 
+#include <fcntl.h>
 #include <poll.h>
 
 #include <chrono>
@@ -74,6 +75,15 @@ std::string ask_model(weft::TaskScope& scope, const std::string& question) {
 }
 // clang-format on
 
+// clang-format off
+weft::Descriptor open_page(const std::string& path) { return weft::Descriptor{::open(path.c_str(), O_RDONLY)}; }
+// clang-format on
+
+void descriptors() {
+  weft::Pool pool{{.limit = 1}};
+  require(pool.submit<open_page>("/proc/self/exe").get().get() >= 0, "the file that came");
+}
+
 void stores() {
   weft::Pool pool{{.limit = 1}};
   require(pool.submit<ask_model>("why").get() == "model: why", "the answer of the model that was kept");
@@ -97,6 +107,7 @@ int main(int argc, char** argv) {
   limits();
   parts();
   stores();
+  descriptors();
   loop();
   return 0;
 }

@@ -9,6 +9,7 @@
 #include <weft/channel.hpp>
 #include <weft/deadline.hpp>
 #include <weft/detail/call_watch.hpp>
+#include <weft/detail/descriptor_watch.hpp>
 #include <weft/detail/watchable.hpp>
 #include <weft/execution.hpp>
 
@@ -28,21 +29,31 @@ std::optional<std::size_t> select_until_ns(std::uint64_t deadline_ns, Each&... e
 
 }  // namespace detail
 
+/// For select(): `descriptor` can be read from (or written to) without waiting, is at its end, or in error. It stays the
+/// caller's, who keeps it open so long: one that is closed while it is waited for may never come.
+[[nodiscard]] inline detail::DescriptorWatch readable(int descriptor) noexcept {
+  return {descriptor, detail::DescriptorWatch::For::reading};
+}
+[[nodiscard]] inline detail::DescriptorWatch writable(int descriptor) noexcept {
+  return {descriptor, detail::DescriptorWatch::For::writing};
+}
+
 /// Waits for the first of several: a Channel to have something to receive or to be closed, an Execution to have its
-/// value or failure. Gives the position of the one among the arguments, from 0; of the leftmost if several have come.
-/// Takes nothing from it: use try_receive() where others receive from the channel too. Throws Exhausted where the
-/// thread has no descriptors to wait with. Waiting suspends the fiber.
+/// value or failure, `readable(descriptor)`, `writable(descriptor)`. Gives the position of the one among the arguments, from
+/// 0; of the leftmost if several have come. Takes nothing from it: use try_receive() where others receive from the channel
+/// too. Throws ArgumentError for a descriptor that is not open, or nothing that can be waited for, and Exhausted where the thread
+/// has no descriptors to wait with: it needs two, and one more for each that is waited for. Waiting suspends the fiber.
 template <class... Each>
-[[nodiscard]] std::size_t select(Each&... each) {
+[[nodiscard]] std::size_t select(Each&&... each) {
   return *detail::select_until_ns(detail::kNever, each...);
 }
 /// The same for at most `timeout`; nullopt then.
 template <class... Each>
-[[nodiscard]] std::optional<std::size_t> select_for(std::chrono::nanoseconds timeout, Each&... each) {
+[[nodiscard]] std::optional<std::size_t> select_for(std::chrono::nanoseconds timeout, Each&&... each) {
   return detail::select_until_ns(detail::deadline_after(timeout), each...);
 }
 template <class... Each>
-[[nodiscard]] std::optional<std::size_t> select_until(Deadline deadline, Each&... each) {
+[[nodiscard]] std::optional<std::size_t> select_until(Deadline deadline, Each&&... each) {
   return detail::select_until_ns(detail::deadline_at(deadline), each...);
 }
 

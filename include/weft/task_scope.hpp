@@ -11,6 +11,7 @@
 #include <weft/detail/channel_port.hpp>
 #include <weft/export.hpp>
 #include <weft/progress.hpp>
+#include <weft/worker_store.hpp>
 
 namespace weft {
 
@@ -47,6 +48,9 @@ class WEFT_EXPORT TaskScope {
   /// Tells the submitter how far the task is (Execution::progress()). Costs some ns: it is sent on every 100 us at the most, the
   /// latest, and always before the task's end. Threads: the task's own.
   void progress(std::uint64_t done, std::uint64_t total = 0) { tell_progress({done, total}); }
+
+  /// What this worker's tasks keep for each other; its initializer has it too. Threads: any.
+  [[nodiscard]] virtual WorkerStore& store() noexcept = 0;
 
   TaskScope(const TaskScope&) = delete;
   TaskScope& operator=(const TaskScope&) = delete;

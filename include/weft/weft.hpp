@@ -11,6 +11,7 @@
 #include <weft/context.hpp>
 #include <weft/coroutine.hpp>
 #include <weft/deadline.hpp>
+#include <weft/descriptor.hpp>
 #include <weft/encoder.hpp>
 #include <weft/error.hpp>
 #include <weft/exception.hpp>
@@ -39,3 +40,4 @@
 #include <weft/task_scope.hpp>
 #include <weft/value.hpp>
 #include <weft/worker.hpp>
+#include <weft/worker_store.hpp>

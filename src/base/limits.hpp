@@ -19,6 +19,12 @@ inline constexpr std::uint64_t kSpinNsCrowded = 5'000;
 /// trip without it.
 inline constexpr std::uint64_t kSpinAloneUs = 3;
 
+/// Descriptors that a peer was sent and whose frames it has not read yet; half as many in one value.
+inline constexpr std::size_t kDescriptorsUnderWayMax = 128;
+
+/// How long a thread that is never at rest lets its fibers' descriptors be, between looks of half a microsecond.
+inline constexpr std::uint64_t kGlanceUs = 100;
+
 /// A reply that nobody has read for so long is worth a wake-up of somebody who had not asked for one.
 inline constexpr std::uint64_t kReplyOldUs = 20;
 /// How long a worker naps when its ring is full, between looks: a whole ring of replies waits, so latency is no matter.

@@ -69,7 +69,10 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
     if (ready_.empty()) return nullptr;
     fibers::context* const next = &ready_.front();
     ready_.pop_front();
-    if (!next->is_context(fibers::type::dispatcher_context)) --ready_count_;
+    if (!next->is_context(fibers::type::dispatcher_context))
+      --ready_count_;
+    else if (fds_watched_ != 0)
+      glance();
     switches_.begin(*next);
     return next;
   }
@@ -134,8 +137,18 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   std::uint64_t spin_ns_ = 0;
   std::uint64_t spin_ticks_ = 0;
   std::uint64_t sleeps_ = 0;
+  std::size_t fds_watched_ = 0;  // by fibers that wait for them
 
  private:
+  /// A thread whose fibers are never all at rest does not come to sleep, where it would hear of descriptors: it looks at
+  /// them once in a while.
+  void glance() noexcept {
+    const std::uint64_t now = base::ticks();
+    if (now - glanced_ < base::ticks_per_us() * base::kGlanceUs) return;
+    glanced_ = now;
+    wait(0);
+  }
+  std::uint64_t glanced_ = 0;
   [[no_unique_address]] StackSwitches switches_;
   [[nodiscard]] bool ready() noexcept {
     return ready_count_ != 0 || notified_.exchange(false, base::relaxed);
@@ -323,7 +336,9 @@ bool Reactor::wait_fd(int fd, std::uint32_t events, std::uint64_t deadline_ns) {
   }
   // A regular file, or nothing that can be waited for: the read or write itself will tell.
   if (done != 0) return true;
+  ++algorithm_.fds_watched_;
   suspend(deadline_ns);
+  --algorithm_.fds_watched_;
   ::epoll_ctl(algorithm_.epoll_.get(), EPOLL_CTL_DEL, watched, nullptr);
   pollfd state{fd, static_cast<short>(events), 0};
   return ::poll(&state, 1, 0) > 0;
@@ -331,6 +346,29 @@ bool Reactor::wait_fd(int fd, std::uint32_t events, std::uint64_t deadline_ns) {
 
 bool Reactor::wait_readable(int fd, std::uint64_t deadline_ns) { return wait_fd(fd, EPOLLIN, deadline_ns); }
 bool Reactor::wait_writable(int fd, std::uint64_t deadline_ns) { return wait_fd(fd, EPOLLOUT, deadline_ns); }
+
+int Reactor::watch_fd(int fd, bool writable, const Waker& waker) noexcept {
+  const int twin = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  if (twin < 0) return -1;
+  epoll_event event{};
+  event.events = (writable ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT;
+  event.data.ptr = const_cast<Waker*>(&waker);
+  if (::epoll_ctl(algorithm_.epoll_.get(), EPOLL_CTL_ADD, twin, &event) != 0) {
+    const int error = errno;
+    ::close(twin);
+    errno = error;
+    return -1;
+  }
+  ++algorithm_.fds_watched_;
+  return twin;
+}
+
+void Reactor::forget_fd(int twin) noexcept {
+  --algorithm_.fds_watched_;
+  // The file may live on elsewhere, and would then be watched on.
+  ::epoll_ctl(algorithm_.epoll_.get(), EPOLL_CTL_DEL, twin, nullptr);
+  ::close(twin);
+}
 
 void Reactor::set_spin_limit(std::uint64_t ns) noexcept {
   if (ns == algorithm_.spin_limit_ns_) return;

@@ -85,6 +85,12 @@ class Reactor {
   bool wait_readable(int fd, std::uint64_t deadline_ns = kNever);
   bool wait_writable(int fd, std::uint64_t deadline_ns = kNever);
 
+  /// Wakes by `waker`, which stays where it is so long, once `fd` is readable (or writable), until forget_fd() of what this
+  /// gives: a twin of `fd`, so that it matters to nobody here if that is closed meanwhile. -1, and errno says why, where
+  /// it cannot be watched.
+  [[nodiscard]] int watch_fd(int fd, bool writable, const Waker& waker) noexcept;
+  void forget_fd(int twin) noexcept;
+
   /// The longest spin before sleeping, in ns; 0 where there is no core to spin on.
   void set_spin_limit(std::uint64_t ns) noexcept;
 

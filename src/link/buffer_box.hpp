@@ -7,6 +7,7 @@
 #include <weft/buffer.hpp>
 
 #include "base/atomic.hpp"
+#include "base/unique_fd.hpp"
 #include "memory/arena.hpp"
 #include "memory/block.hpp"
 #include "memory/chunk_map.hpp"
@@ -48,7 +49,8 @@ class ReturnBox {
 
 namespace weft::detail {
 
-/// What the handles of one Buffer share: bytes of this process's arena, or bytes that a peer lent.
+/// What the handles of one Buffer share: bytes of this process's arena, bytes that a peer lent, or the open file of a
+/// Descriptor, without bytes.
 struct BufferBox {
   // SYNC buffer-handles: whoever takes it to zero sees every use of the bytes by the other handles.
   base::Atomic<std::uint32_t> handles{1};
@@ -56,9 +58,13 @@ struct BufferBox {
   memory::BlockView view;                   ///< lent bytes
   std::shared_ptr<link::ReturnBox> lender;  ///< of lent bytes
   std::uint64_t loan = 0;
+  base::UniqueFd file;  ///< none, of a file that came to a process that could hold no more
+  bool is_file = false;
 
   static Buffer make(memory::Block block);
   static Buffer make(memory::BlockView view, std::shared_ptr<link::ReturnBox> lender, std::uint64_t loan);
+  /// Takes `file` over; -1: one that could not be held.
+  static Buffer make_file(int file);
   /// The box of a buffer, nullptr for one without bytes.
   static BufferBox* of(const Buffer& buffer) noexcept { return buffer.box_; }
 };

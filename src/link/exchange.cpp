@@ -1,17 +1,25 @@
 #include "link/exchange.hpp"
 
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <string>
 #include <utility>
 
 #include "base/failure_point.hpp"
 #include "process/descriptors.hpp"
+#include "process/limits.hpp"
 
 namespace weft::link {
 
 using base::Fault;
 using base::Result;
+
+namespace {
+
+constexpr std::uint32_t kFile = 2;  ///< BlockReference::owner: no block, `loan` is a descriptor's number
+
+}  // namespace
 
 Exchange::Exchange(base::UniqueFd control)
     : control_{std::move(control)}, loans_{arena()}, returns_{std::make_shared<ReturnBox>()} {}
@@ -20,6 +28,10 @@ Result<wire::BlockReference> Exchange::lend_one(const Buffer& buffer) {
   const detail::BufferBox* const box = detail::BufferBox::of(buffer);
   wire::BlockReference reference;
   if (box == nullptr) return reference;  // no bytes: loan 0 says so
+  if (box->is_file) {
+    if (box->file) reference.owner = kFile;  // its number comes when all are there: send_files()
+    return reference;
+  }
   const auto offset_in =
       static_cast<std::uint64_t>(buffer.data() - (box->lender ? box->view.bytes.data() : box->block.data()));
   if (box->lender == returns_) {
@@ -67,7 +79,8 @@ Result<void> Exchange::tell_retired() {
   return {};
 }
 
-Result<void> Exchange::lend(std::span<const Buffer> buffers, std::vector<wire::BlockReference>& references) {
+Result<void> Exchange::lend(std::span<const Buffer> buffers, std::vector<wire::BlockReference>& references,
+                            FramePort& port) {
   references.clear();
   if (buffers.size() > kReferencesMax) {
     return Fault{Fault::Kind::encoding, 0,
@@ -84,6 +97,37 @@ Result<void> Exchange::lend(std::span<const Buffer> buffers, std::vector<wire::B
     }
     references.push_back(*reference);
   }
+  // Last, so that none is under way for a frame that is not written after all.
+  auto sent = send_files(buffers, references, port);
+  if (!sent) unlend(references);
+  return sent;
+}
+
+Result<void> Exchange::send_files(std::span<const Buffer> buffers, std::span<wire::BlockReference> references,
+                                  FramePort& port) {
+  std::array<int, process::kDescriptorsMax> files;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  std::uint32_t count = 0;
+  for (std::size_t i = 0; i < references.size(); ++i) {
+    if (references[i].owner != kFile) continue;
+    if (count == files.size()) {
+      return Fault{
+          Fault::Kind::encoding, 0,
+          "a task or value holds more than " + std::to_string(files.size()) + " descriptors: send several"};
+    }
+    references[i].loan = files_under_way_.next() + count;
+    files[count++] = detail::BufferBox::of(buffers[i])->file.get();
+  }
+  if (count == 0) return {};
+  if (!files_under_way_.has_room(count, port.out.consumed()) &&
+      !(port.out.refresh() && files_under_way_.has_room(count, port.out.consumed()))) {
+    return Fault{Fault::Kind::system, EAGAIN, "too many descriptors are on their way to the peer"};
+  }
+  if (auto sent =
+          write_control(wire::Descriptors{files_under_way_.next(), count}, std::span{files}.first(count));
+      !sent) {
+    return sent;
+  }
+  files_under_way_.add(count, port.out.position());
   return {};
 }
 
@@ -102,6 +146,12 @@ Result<void> Exchange::borrow(std::span<const wire::BlockReference> references,
       buffers.emplace_back();
       continue;
     }
+    if (reference.owner == kFile) {
+      auto file = take_file(reference.loan);
+      if (!file) return file.fault();
+      buffers.push_back(std::move(*file));
+      continue;
+    }
     if (reference.owner == 1) {
       memory::Block block = loans_.find(reference.loan);
       if (!block || reference.offset > block.size() || reference.length > block.size() - reference.offset) {
@@ -118,6 +168,26 @@ Result<void> Exchange::borrow(std::span<const wire::BlockReference> references,
     buffers.push_back(detail::BufferBox::make(std::move(*view), returns_, reference.loan));
   }
   return {};
+}
+
+Result<Buffer> Exchange::take_file(std::uint64_t number) {
+  while (!files_.has_come(number)) {
+    auto control = read_one();
+    if (!control) return control.fault();
+    if (control->state != Control::State::chunks)
+      return Fault::violation("a frame names a descriptor that did not come");
+  }
+  auto file = files_.take(number);
+  if (!file) return file.fault();
+  Buffer made = detail::BufferBox::make_file(file->get());
+  static_cast<void>(file->release());
+  return made;
+}
+
+void Exchange::discard(std::span<const wire::BlockReference> references) noexcept {
+  for (const wire::BlockReference& reference : references) {
+    if (reference.owner == kFile) files_.drop_below(reference.loan + 1);
+  }
 }
 
 bool Exchange::flush_returns(FramePort& port) noexcept {
@@ -162,12 +232,22 @@ Result<memory::BlockView> Exchange::resolve(const memory::BlockRef& where) {
 
 Result<Exchange::Control> Exchange::read_one() {
   alignas(16) std::array<std::byte, 64 * 1024> bytes;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  auto received = process::receive(control_.get(), bytes, 8);
+  bool lacking = false;
+  auto received =
+      process::receive(control_.get(), bytes, process::kDescriptorsMax, process::Wait::no, &lacking);
   if (!received) return received.fault();
   if (received->state == process::Received::State::would_block) return Control{};
   if (received->state == process::Received::State::closed) return Control{Control::State::closed, {}, {}};
   auto message = wire::decode_control(std::span{bytes}.first(received->bytes));
   if (!message) return message.fault();
+  if (const auto* const files = std::get_if<wire::Descriptors>(&*message)) {
+    if (!lacking && received->descriptors.size() != files->count)
+      return Fault::violation("descriptors came in another number than was told");
+    auto done = files_.put(files->first, files->count, std::move(received->descriptors));
+    if (!done) return done.fault();
+    return Control{Control::State::chunks, {}, {}};
+  }
+  if (lacking) return process::out_of_descriptors("cannot receive a descriptor", EMFILE);
   if (const auto* const chunk = std::get_if<wire::Chunk>(&*message)) {
     if (received->descriptors.size() != 1) return Fault::violation("a chunk came without its descriptor");
     auto done = chunks_.adopt(chunk->id, std::move(received->descriptors.front()), chunk->bytes);

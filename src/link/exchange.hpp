@@ -9,6 +9,7 @@
 #include "base/result.hpp"
 #include "base/unique_fd.hpp"
 #include "link/buffer_box.hpp"
+#include "link/descriptor_mail.hpp"
 #include "link/frame_port.hpp"
 #include "memory/chunk_map.hpp"
 #include "memory/loan_book.hpp"
@@ -32,12 +33,18 @@ class Exchange {
 
   [[nodiscard]] int control() const noexcept { return control_.get(); }
 
-  /// References for `buffers`, lent to the peer from now on (or handed back to it). Faults: exhausted, system.
-  base::Result<void> lend(std::span<const Buffer> buffers, std::vector<wire::BlockReference>& references);
+  /// References for `buffers`, lent to the peer from now on (or handed back to it), for the next frame of `port`, which
+  /// must have room for it: descriptors go at once. Faults: exhausted, system, encoding; would_block() where the control
+  /// socket is full, or too many descriptors are on their way.
+  base::Result<void> lend(std::span<const Buffer> buffers, std::vector<wire::BlockReference>& references,
+                          FramePort& port);
   /// Takes back what lend() gave for a frame that was never published or never begun.
   void unlend(std::span<const wire::BlockReference> references) noexcept;
   /// The buffers that the peer's references name. Reads the control socket if a chunk is new. Faults: violation.
   base::Result<void> borrow(std::span<const wire::BlockReference> references, std::vector<Buffer>& buffers);
+
+  /// The frame that names these was taken back: its descriptors are closed.
+  void discard(std::span<const wire::BlockReference> references) noexcept;
 
   /// Writes release frames for what is no longer read here, as the ring has room. True if it wrote any.
   bool flush_returns(FramePort& port) noexcept;
@@ -66,11 +73,16 @@ class Exchange {
   /// The bytes at `where`, whose chunk may still be in the control socket.
   base::Result<memory::BlockView> resolve(const memory::BlockRef& where);
   base::Result<void> tell_retired();
+  base::Result<void> send_files(std::span<const Buffer> buffers, std::span<wire::BlockReference> references,
+                                FramePort& port);
+  base::Result<Buffer> take_file(std::uint64_t number);
 
   base::UniqueFd control_;
   memory::LoanBook loans_;
   memory::ChunkMap chunks_;
   std::shared_ptr<ReturnBox> returns_;
+  FileShelf files_;
+  FilesUnderWay files_under_way_;
   std::vector<std::uint32_t> retired_;  ///< chunks that the peer must still be told about
 };
 

@@ -56,6 +56,12 @@ class FramePort {
     return true;
   }
 
+  /// False while send() would fail for want of room.
+  [[nodiscard]] bool has_room(std::size_t references, std::size_t payload) noexcept {
+    return out.try_claim(static_cast<std::uint32_t>(
+               sizeof(wire::FrameHeader) + references * sizeof(wire::BlockReference) + payload)) != nullptr;
+  }
+
   /// After publishing: wakes the peer if it sleeps and was not woken yet. Passes a full fence.
   void ring_if_asleep() noexcept {
     const doorbell::Word word = ringer_.published();

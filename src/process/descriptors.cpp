@@ -100,7 +100,8 @@ bool would_block(const Fault& fault) noexcept { return fault.error == EAGAIN || 
 
 bool peer_gone(const Fault& fault) noexcept { return fault.error == EPIPE || fault.error == ECONNRESET; }
 
-Result<Received> receive(int socket, std::span<std::byte> buffer, std::size_t descriptors_max, Wait wait) {
+Result<Received> receive(int socket, std::span<std::byte> buffer, std::size_t descriptors_max, Wait wait,
+                         bool* lacking) {
   WEFT_CHECK(descriptors_max <= kDescriptorsMax, "too many descriptors for one message");
   iovec part{buffer.data(), buffer.size()};
   ControlBuffer control{};
@@ -125,10 +126,12 @@ Result<Received> receive(int socket, std::span<std::byte> buffer, std::size_t de
   }
   std::vector<UniqueFd> descriptors = take_descriptors(header);
   if ((header.msg_flags & MSG_CTRUNC) != 0) {
-    if (descriptors.size() < descriptors_max)
-      return out_of_descriptors("cannot receive a descriptor", EMFILE);
-    return Fault::violation("a control message carries more than " + std::to_string(descriptors_max) +
-                            " descriptors");
+    const bool out = descriptors.size() < descriptors_max;
+    if (out && lacking == nullptr) return out_of_descriptors("cannot receive a descriptor", EMFILE);
+    if (out) *lacking = true;
+    if (!out)
+      return Fault::violation("a control message carries more than " + std::to_string(descriptors_max) +
+                              " descriptors");
   }
   if ((header.msg_flags & MSG_TRUNC) != 0) {
     return Fault::violation("a control message is longer than " + std::to_string(buffer.size()) + " bytes");

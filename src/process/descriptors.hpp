@@ -46,9 +46,10 @@ struct Received {
 
 /// Receives one message. Faults: violation if it is longer than `buffer` or carries more than
 /// `descriptors_max` descriptors (at most kDescriptorsMax), all of which are closed again; exhausted if this
-/// process cannot hold the descriptors; system.
+/// process cannot hold the descriptors; system. With `lacking` that is no fault: it is set, and those that could be held
+/// are given.
 base::Result<Received> receive(int socket, std::span<std::byte> buffer, std::size_t descriptors_max = 0,
-                               Wait wait = Wait::no);
+                               Wait wait = Wait::no, bool* lacking = nullptr);
 
 /// True if `fd` is an eventfd, whoever made it.
 [[nodiscard]] bool is_eventfd(int fd) noexcept;

@@ -91,6 +91,10 @@ flatbuffers::Offset<schemas::Forked> build(Builder& builder, const Forked& forke
   return schemas::CreateForked(builder, forked.worker_id, forked.pid, forked.error);
 }
 
+flatbuffers::Offset<schemas::Descriptors> build(Builder& builder, const Descriptors& descriptors) {
+  return schemas::CreateDescriptors(builder, descriptors.first, descriptors.count);
+}
+
 template <class Table>
 void finish(Builder& builder, flatbuffers::Offset<Table> body) {
   constexpr schemas::Body kType = schemas::BodyTraits<Table>::enum_value;
@@ -160,6 +164,11 @@ bool read(const schemas::Forked& from, Forked& to) {
   return true;
 }
 
+bool read(const schemas::Descriptors& from, Descriptors& to) {
+  to = {from.first(), from.count()};
+  return true;
+}
+
 template <class Message, class Table>
 base::Result<ControlMessage> message_from(const Table* table) {
   Message message;
@@ -216,6 +225,8 @@ base::Result<ControlMessage> decode_control(std::span<const std::byte> bytes) {
       return message_from<Fork>(control->body_as_Fork());
     case schemas::Body::Forked:
       return message_from<Forked>(control->body_as_Forked());
+    case schemas::Body::Descriptors:
+      return message_from<Descriptors>(control->body_as_Descriptors());
     case schemas::Body::NONE:
       break;
   }

@@ -87,6 +87,13 @@ struct ChunkRetired {
   friend bool operator==(const ChunkRetired&, const ChunkRetired&) = default;
 };
 
+/// Either way: the descriptors beside this are named by the next frame.
+struct Descriptors {
+  std::uint64_t first = 0;  ///< the number of the first; they count on from 1
+  std::uint32_t count = 0;
+  friend bool operator==(const Descriptors&, const Descriptors&) = default;
+};
+
 /// Parent to worker: finish what has begun, then exit.
 struct Goodbye {
   friend bool operator==(const Goodbye&, const Goodbye&) = default;
@@ -106,7 +113,7 @@ struct Forked {
   friend bool operator==(const Forked&, const Forked&) = default;
 };
 
-using ControlMessage = std::variant<Hello, Ready, StartError, Chunk, ChunkRetired, Goodbye, Fork, Forked>;
+using ControlMessage = std::variant<Hello, Ready, StartError, Chunk, ChunkRetired, Goodbye, Fork, Forked, Descriptors>;
 
 /// decode_control() looks at nothing longer. The kernel refuses datagrams that are longer than the socket's send
 /// buffer, 208 KiB where nobody has changed it.

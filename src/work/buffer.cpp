@@ -48,6 +48,13 @@ Buffer BufferBox::make(memory::BlockView view, std::shared_ptr<link::ReturnBox> 
   return Buffer{box, box->view.bytes.data(), box->view.bytes.size()};
 }
 
+Buffer BufferBox::make_file(int file) {
+  auto* const box = new BufferBox;
+  box->file.reset(file);
+  box->is_file = true;
+  return Buffer{box, nullptr, 0};
+}
+
 }  // namespace detail
 
 namespace {

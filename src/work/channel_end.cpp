@@ -10,6 +10,7 @@
 
 #include "base/check.hpp"
 #include "base/clock.hpp"
+#include "process/descriptors.hpp"
 #include "process/forked.hpp"
 #include "work/faults.hpp"
 #include "work/initialized.hpp"
@@ -95,12 +96,13 @@ base::Result<bool> ChannelEnd::write(Line& line, const Outgoing& value) {
     if (!line.port.send(header, {}, value.bytes)) return false;
   } else {
     std::vector<wire::BlockReference> references;
-    if (auto lent = line.exchange.lend(value.attachments, references); !lent) return lent.fault();
-    header.attachments = static_cast<std::uint16_t>(references.size());
-    if (!line.port.send(header, references, value.bytes)) {
-      line.exchange.unlend(references);
-      return false;
+    if (!line.port.has_room(value.attachments.size(), value.bytes.size())) return false;
+    if (auto lent = line.exchange.lend(value.attachments, references, line.port); !lent) {
+      if (process::would_block(lent.fault())) return false;
+      return lent.fault();
     }
+    header.attachments = static_cast<std::uint16_t>(references.size());
+    WEFT_CHECK(line.port.send(header, references, value.bytes), "there was room for the frame");
   }
   ++unconfirmed_;
   line.wrote = true;

@@ -59,7 +59,7 @@ void run_initializer(Handshake& handshake, const wire::Hello& hello) {
   const auto* const entry = find_task(hello.initializer->function, false);
   if (entry == nullptr) handshake.fail("initializer", describe_unknown_task(false));
   try {
-    InitializerCall call{hello.worker_id};
+    InitializerCall call{hello.worker_id, worker_store()};
     entry->invoke(call);
   } catch (...) {
     handshake.fail("initializer", "the initializer threw", wire::encode(describe(std::current_exception())));

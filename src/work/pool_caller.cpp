@@ -25,10 +25,11 @@ constexpr std::uint64_t kWorkerId = 1;
 
 class CallerScope final : public TaskScope {
  public:
-  CallerScope(std::uint64_t deadline_ns, std::stop_token token, ProgressNews& news)
+  CallerScope(std::uint64_t deadline_ns, std::stop_token token, ProgressNews& news, WorkerStore& store)
       : TaskScope{kWorkerId, deadline_ns},
         token_{std::move(token)},
         news_{news},
+        store_{store},
         has_deadline_{deadline_ns != 0} {
     if (has_deadline_) InheritedDeadline::begin(deadline_ns);
   }
@@ -36,6 +37,7 @@ class CallerScope final : public TaskScope {
     if (has_deadline_) InheritedDeadline::end();
   }
   [[nodiscard]] std::stop_token stop_token() override { return token_; }
+  [[nodiscard]] WorkerStore& store() noexcept override { return store_; }
 
  private:
   std::shared_ptr<detail::ChannelPort> open_channel(const detail::ChannelName&) override {
@@ -46,6 +48,7 @@ class CallerScope final : public TaskScope {
 
   std::stop_token token_;
   ProgressNews& news_;
+  WorkerStore& store_;
   bool has_deadline_;
 };
 
@@ -127,7 +130,7 @@ void PoolCore::run_here(Call& call) {
     attachments = attachments.subspan(1);
   }
   const auto news = std::make_shared<ProgressNews>();
-  CallerScope scope{call.timed ? extra.terms.deadline_ns : 0, extra.stop.get_token(), *news};
+  CallerScope scope{call.timed ? extra.terms.deadline_ns : 0, extra.stop.get_token(), *news, store_};
   CalledTask task{call.encoding, bytes, attachments, scope};
   run(task, call.function, (call.flags & wire::kNamed) != 0);
 
@@ -154,7 +157,7 @@ std::string PoolCore::prepare_here() {
   const detail::TaskEntry* const entry = find_task(options_.initializer, false);
   if (entry == nullptr) return describe_unknown_task(false);
   try {
-    InitializerCall call{kWorkerId};
+    InitializerCall call{kWorkerId, store_};
     entry->invoke(call);
   } catch (...) {
     return describe_start_error(

@@ -4,6 +4,7 @@
 #include <limits>
 #include <weft/error.hpp>
 
+#include "base/check.hpp"
 #include "base/clock.hpp"
 #include "base/failure_point.hpp"
 #include "process/descriptors.hpp"
@@ -180,7 +181,12 @@ bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
 bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header,
                                 const detail::Payload& payload) {
   const std::span<const Buffer> attachments = payload.attachments;
-  if (auto lent = peer.exchange.lend(attachments, references_); !lent) {
+  if (attachments.size() <= link::kReferencesMax &&
+      !peer.port.has_room(attachments.size(), payload.bytes.size())) {
+    if (peer.port.out.corrupt()) condemn(peer, "it consumed more of its ring than was written");
+    return false;
+  }
+  if (auto lent = peer.exchange.lend(attachments, references_, peer.port); !lent) {
     if (process::peer_gone(lent.fault())) {
       // It has just died; its pidfd will tell the attendant. The call is for another worker.
       stop_serving(peer);
@@ -192,11 +198,8 @@ bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header
     return false;
   }
   header.attachments = static_cast<std::uint16_t>(references_.size());
-  if (!peer.port.send(header, references_, payload.bytes, &call.position)) {
-    peer.exchange.unlend(references_);
-    if (peer.port.out.corrupt()) condemn(peer, "it consumed more of its ring than was written");
-    return false;
-  }
+  WEFT_CHECK(peer.port.send(header, references_, payload.bytes, &call.position),
+             "there was room for the frame");
   // For the day that the frame comes back unread: the buffers are needed again then.
   auto& kept = call.more().attachments;
   if (kept.data() != attachments.data()) kept.assign(attachments.begin(), attachments.end());

@@ -337,6 +337,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void leave_slowly() noexcept;
 
   // No workers: pool_caller.cpp, on the threads that submit.
+  WorkerStore store_;
   void run_soon(Call& call);
   void run_here(Call& call);
   std::string prepare_here();

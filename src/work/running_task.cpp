@@ -5,6 +5,7 @@
 
 #include "base/clock.hpp"
 #include "base/limits.hpp"
+#include "process/descriptors.hpp"
 #include "process/module.hpp"
 #include "wire/failure.hpp"
 #include "work/exceptions.hpp"
@@ -39,6 +40,8 @@ std::stop_token WorkerScope::stop_token() {
   if (!token_.stop_possible()) token_ = loop_.stop_watch_.token(call_of(header_), header_.deadline_ns);
   return token_;
 }
+
+WorkerStore& WorkerScope::store() noexcept { return *loop_.parts_.store; }
 
 std::shared_ptr<detail::ChannelPort> WorkerScope::open_channel(const detail::ChannelName& name) {
   return loop_.channels().open(call_of(header_), name);
@@ -132,18 +135,24 @@ void RunningTask::reply(wire::Kind kind, const detail::Payload& payload) {
 
 void RunningTask::reply_with_blocks(wire::FrameHeader header, const detail::Payload& payload) {
   std::vector<wire::BlockReference> references;
+  std::vector<Buffer> with_block;
+  std::span<const Buffer> buffers = payload.attachments;
   std::span<const std::byte> bytes = payload.bytes;
-  base::Result<void> lent;
   if (bytes.size() > base::kInlineBytesMax) {
-    std::vector<Buffer> buffers{Buffer::copy_of(bytes)};
-    buffers.insert(buffers.end(), payload.attachments.begin(), payload.attachments.end());
+    with_block.push_back(Buffer::copy_of(bytes));
+    with_block.insert(with_block.end(), buffers.begin(), buffers.end());
+    buffers = with_block;
     header.flags |= wire::kPayloadInBlock;
     bytes = {};
-    lent = loop_.exchange_.lend(buffers, references);
-  } else {
-    lent = loop_.exchange_.lend(payload.attachments, references);
   }
-  if (!lent) throw_fault(lent.fault());
+  for (;;) {
+    if (buffers.size() > link::kReferencesMax || loop_.parts_.port.has_room(buffers.size(), bytes.size())) {
+      const auto lent = loop_.exchange_.lend(buffers, references, loop_.parts_.port);
+      if (lent) break;
+      if (!process::would_block(lent.fault())) throw_fault(lent.fault());
+    }
+    loop_.wait_for_room();
+  }
   header.attachments = static_cast<std::uint16_t>(references.size());
   loop_.send(header, references, bytes);
 }

@@ -18,6 +18,7 @@ class WorkerScope final : public TaskScope {
   WorkerScope(WorkerLoop& loop, const wire::FrameHeader& header) noexcept;
   ~WorkerScope();
   [[nodiscard]] std::stop_token stop_token() override;
+  [[nodiscard]] WorkerStore& store() noexcept override;
 
  private:
   std::shared_ptr<detail::ChannelPort> open_channel(const detail::ChannelName& name) override;

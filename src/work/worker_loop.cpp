@@ -118,6 +118,10 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
     returned.generation = header.generation;
     returned.kind = wire::Kind::returned;
     // Answered before it is released: until it has the answer, the parent looks for the frame in its ring.
+    if (header.attachments != 0 && body.size() >= header.attachments * sizeof(wire::BlockReference)) {
+      const auto* const first = reinterpret_cast<const wire::BlockReference*>(body.data());
+      exchange_.discard({first, header.attachments});
+    }
     WEFT_FAILURE_POINT("worker.returned.before");
     send(returned, {}, {});
     in.release();
@@ -168,7 +172,9 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
 }
 
 void WorkerLoop::leave_if_done() noexcept {
-  if (running_ == 0 && parts_.port.in.peek() == ring::Peek::none) leave(0);
+  if (running_ != 0 || parts_.port.in.peek() != ring::Peek::none) return;
+  parts_.store->clear();
+  leave(0);
 }
 
 void WorkerLoop::keep_reserve() noexcept {

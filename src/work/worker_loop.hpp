@@ -38,6 +38,7 @@ class WorkerLoop final : public fiber::Source {
     std::uint64_t worker_id = 0;
     const link::StopLog* stop_log = nullptr;
     TaskOutput output;
+    WorkerStore* store = nullptr;
   };
   explicit WorkerLoop(Parts parts);
 

@@ -132,7 +132,7 @@ namespace {
   WorkerLoop loop{{link::FramePort{own, parent_lane, &board->word, greeting.attendant_bell.get(),
                                    greeting.waiter_bell.get()},
                    std::move(handshake.control()), std::move(bell), board, box, hello.worker_id, stop_log,
-                   std::move(output)}};
+                   std::move(output), &worker_store()}};
   loop.run();
 }
 

@@ -72,5 +72,6 @@ struct Lie {
 /// All of them, for the worker that tells them and the test that expects what comes of it.
 std::span<const Lie> lies();
 std::span<const Lie> channel_lies();  ///< those of them that are about channels
+std::span<const Lie> descriptor_lies();
 
 }  // namespace weft::crash

@@ -391,8 +391,8 @@ const Lie kLies[] = {
 std::span<const Lie> lies() {
   static const std::vector<Lie> all = [] {
     std::vector<Lie> some{std::begin(kLies), std::end(kLies)};
-    some.insert(some.end(), channel_lies().begin(), channel_lies().end());
-    some.insert(some.end(), shared_lies().begin(), shared_lies().end());
+    for (const auto more : {channel_lies(), descriptor_lies(), shared_lies()})
+      some.insert(some.end(), more.begin(), more.end());
     return some;
   }();
   return all;

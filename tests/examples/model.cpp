@@ -19,25 +19,24 @@
 
 namespace {
 
-/// What a worker keeps: in each process there is one.
+/// What a worker keeps in its store.
 struct Model {
   std::unordered_map<std::string, int> weights;
   std::unordered_map<std::string, int> known_texts;
 };
-Model* model = nullptr;
 int models_loaded = 0;
 
 /// The initializer. What it needs it finds in the worker's environment; where it throws, no worker starts, and the
 /// tasks fail with its words.
-void load_model() {
+void load_model(weft::TaskScope& scope) {
   const std::string file = std::getenv("MODEL");
   std::ifstream in{file};
   if (!in) throw std::runtime_error{"no model: cannot read " + file};
-  static Model kept;
+  Model model;
   std::string word;
-  for (int weight = 0; in >> word >> weight;) kept.weights[word] = weight;
+  for (int weight = 0; in >> word >> weight;) model.weights[word] = weight;
   if (!in.eof()) throw std::runtime_error{"no model: " + file + " has a line without a weight after " + word};
-  model = &kept;
+  scope.store().set("model", std::move(model));
   ++models_loaded;
 }
 
@@ -47,7 +46,8 @@ struct Judgement {
   int models_loaded = 0;
 };
 
-Judgement judge(const std::string& text) {
+Judgement judge(weft::TaskScope& scope, const std::string& text) {
+  const auto model = scope.store().get<Model>("model");
   const auto [known, is_new] = model->known_texts.try_emplace(text, 0);
   if (is_new) {
     std::istringstream words{text};

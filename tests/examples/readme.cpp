@@ -1,5 +1,6 @@
 // Samples of README.md that have no test of their own.
 
+#include <fcntl.h>
 #include <poll.h>
 
 #include <chrono>
@@ -61,6 +62,33 @@ void parts() {
   require(answer == "model: why", "the answer of the leased worker");
 }
 
+struct Model {
+  std::string answer(const std::string& question) const { return name + ": " + question; }
+  std::string name;
+};
+Model load_model() { return {"model"}; }
+
+// clang-format off
+std::string ask_model(weft::TaskScope& scope, const std::string& question) {
+  const auto model = scope.store().get_or<Model>("model", load_model, 10min);   // std::shared_ptr<Model>
+  return model->answer(question);
+}
+// clang-format on
+
+// clang-format off
+weft::Descriptor open_page(const std::string& path) { return weft::Descriptor{::open(path.c_str(), O_RDONLY)}; }
+// clang-format on
+
+void descriptors() {
+  weft::Pool pool{{.limit = 1}};
+  require(pool.submit<open_page>("/proc/self/exe").get().get() >= 0, "the file that came");
+}
+
+void stores() {
+  weft::Pool pool{{.limit = 1}};
+  require(pool.submit<ask_model>("why").get() == "model: why", "the answer of the model that was kept");
+}
+
 void loop() {
   weft::Pool pool{{.limit = 1}};
   // clang-format off
@@ -78,6 +106,8 @@ int main(int argc, char** argv) {
   lines();
   limits();
   parts();
+  stores();
+  descriptors();
   loop();
   return 0;
 }

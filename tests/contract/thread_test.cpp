@@ -8,6 +8,7 @@
 #include <csignal>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -217,23 +218,32 @@ TEST(Thread, outlives_its_pool_until_its_task_returns) {
 TEST(Thread, closes_the_channels_of_tasks_when_the_pool_is_killed) {
   static std::atomic<int> ended{0};
   ended = 0;
+  static std::mutex kept_lock;
+  static std::vector<std::unique_ptr<weft::Channel<int, int>>> kept;
   weft::Pool pool{threads(2)};
   const auto receive = [](weft::TaskScope& scope) {
     auto channel = scope.channel<int, int>();
     channel.send(1);
-    while (channel.receive()) {
-    }
+    EXPECT_THROW(channel.receive(), weft::Closed);
+    EXPECT_THROW(channel.send(2), weft::Closed);
+    const std::lock_guard guard{kept_lock};
+    kept.push_back(std::make_unique<weft::Channel<int, int>>(std::move(channel)));
     ++ended;
   };
   auto first = pool.submit(receive);
   auto second = pool.submit(receive);
   auto to_first = first.channel<int, int>();
   auto to_second = second.channel<int, int>();
-  EXPECT_TRUE(to_first.receive() == 1);
-  EXPECT_TRUE(to_second.receive() == 1);
+  EXPECT_EQ(to_first.receive(), 1);
+  EXPECT_EQ(to_second.receive(), 1);
   pool.kill();
   pool.shutdown();
   EXPECT_EQ(ended, 2);
+  for (const auto& channel : kept) {  // their workers have gone
+    EXPECT_THROW(channel->send(3), weft::Closed);
+    channel->close();
+  }
+  kept.clear();
 }
 
 TEST(Thread, leaves_its_buffers_to_whoever_has_them) {

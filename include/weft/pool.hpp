@@ -58,6 +58,14 @@ enum class WorkerKind : std::uint8_t {
   /// pthread_atfork() do not run; a generator of random numbers that it seeds gives the same numbers in each worker.
   /// WorkerLimits hold for the copies, from their first task on. restart() starts from the initializer again.
   zygote,
+  /// A thread each, of this process: for tasks that need no isolation. What a task costs is what it costs in a process; a
+  /// start costs some 0.1 ms, and the initializer runs in each thread. A task that crashes takes the program along. A thread
+  /// cannot be killed: kill() and the pool's destructor settle what runs as WorkerKilled at once and ask it to stop
+  /// (TaskScope::stop_token()), its channels close, and the thread ends when its tasks have returned, for which only
+  /// shutdown() waits; the end of the program cuts them off. So run_limit and what else needs a process throws
+  /// ArgumentError. A task may wait for others of its own pool, even where all its workers do so: they take on others
+  /// meanwhile, on fibers. A pid is this process's own. Threads have all signals blocked.
+  thread,
   /// None: submit() runs the task on the thread that calls it, and returns when that is done. Arguments and values are
   /// encoded and decoded all the same, so that what works here works in a process: for debugging, and where processes
   /// cannot be had. Nothing is isolated: a task that crashes takes the program along, and none can be killed (run_limit
@@ -100,7 +108,7 @@ enum class OnFull : std::uint8_t {
 };
 
 struct PoolOptions {
-  /// Worker processes at the most, at least 1. Not given: the CPUs that this process may use, by affinity and cgroup
+  /// Workers at the most, at least 1. Not given: the CPUs that this process may use, by affinity and cgroup
   /// quota.
   std::optional<std::size_t> limit = std::nullopt;
   /// So many are started at once, and kept.

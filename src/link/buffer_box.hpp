@@ -11,6 +11,7 @@
 #include "memory/arena.hpp"
 #include "memory/block.hpp"
 #include "memory/chunk_map.hpp"
+#include "memory/loan_book.hpp"
 
 namespace weft::link {
 
@@ -38,11 +39,17 @@ class ReturnBox {
     count_.store(static_cast<std::uint32_t>(loans_.size()), base::relaxed);
     return taken;
   }
+  /// The lender has gone, and was of this process: what it has lent stays until nobody reads any of it.
+  void keep(std::unique_ptr<memory::LoanBook> book) {
+    const std::lock_guard guard{mutex_};
+    kept_ = std::move(book);
+  }
 
  private:
   std::mutex mutex_;
   std::vector<std::uint64_t> loans_;
   base::Atomic<std::uint32_t> count_{0};
+  std::unique_ptr<memory::LoanBook> kept_;
 };
 
 }  // namespace weft::link

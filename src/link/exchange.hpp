@@ -64,6 +64,12 @@ class Exchange {
   base::Result<void> write_control(const wire::ControlMessage& message,
                                    std::span<const int> descriptors = {});
 
+  /// Where the peer's loans come back to, for a peer in this same process.
+  [[nodiscard]] const std::shared_ptr<ReturnBox>& returns() const noexcept { return returns_; }
+  /// Before the end of one side of a link within this process: what it has lent stays for as long as `to`, which is the
+  /// other side's returns(), so for as long as a Buffer of it. Nothing may be lent any more.
+  void entrust(ReturnBox& to) { to.keep(std::make_unique<memory::LoanBook>(std::move(loans_))); }
+
   [[nodiscard]] std::size_t loans_outstanding() const noexcept { return loans_.outstanding(); }
 
  private:

@@ -22,7 +22,17 @@ LoanBook::LoanBook(Arena& arena) noexcept : core_{arena.core_}, free_head_{kNoLo
   retired_seen_ = core_->retired_count();
 }
 
+LoanBook::LoanBook(LoanBook&& other) noexcept
+    : core_{std::exchange(other.core_, nullptr)},
+      loans_{std::move(other.loans_)},
+      free_head_{other.free_head_},
+      outstanding_{std::exchange(other.outstanding_, 0)},
+      sent_{std::move(other.sent_)},
+      retired_{std::move(other.retired_)},
+      retired_seen_{other.retired_seen_} {}
+
 LoanBook::~LoanBook() {
+  if (core_ == nullptr) return;
   reclaim_all();
   core_->unpin();
 }

@@ -25,6 +25,8 @@ class LoanBook {
   explicit LoanBook(Arena& arena) noexcept;
   LoanBook(const LoanBook&) = delete;
   LoanBook& operator=(const LoanBook&) = delete;
+  /// Takes over what `other` has lent. `other` may only be destroyed then.
+  LoanBook(LoanBook&& other) noexcept;
   ~LoanBook();
 
   /// Holds `block` until the peer gives it back. The id is never 0, and is not used for another loan before

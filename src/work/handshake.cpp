@@ -27,26 +27,30 @@ constexpr std::size_t kHelloBytesMax = 8 * 1024;
 
 }  // namespace
 
+void Handshake::end() {
+  if (is_thread_) throw Ended{};
+  std::fflush(nullptr);
+  ::_exit(kStartFailed);
+}
+
 void Handshake::fail(const char* phase, const std::string& message, std::vector<std::byte> failure) {
   const wire::StartError error{phase, message, std::move(failure)};
   static_cast<void>(process::send(control_.get(), wire::encode(error), {}, process::Wait::yes));
-  std::fflush(nullptr);
-  ::_exit(kStartFailed);
+  end();
 }
 
 wire::Hello Handshake::hello(std::vector<base::UniqueFd>& descriptors, std::size_t count) {
   std::array<std::byte, kHelloBytesMax> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   auto received = process::receive(control_.get(), room, 8, process::Wait::yes);
-  if (!received || received->state != process::Received::State::message)
-    ::_exit(kStartFailed);  // nobody to tell
+  if (!received || received->state != process::Received::State::message) end();
   auto message = wire::decode_control(std::span{room}.first(received->bytes));
   if (!message) fail("handshake", message.fault().message);
   auto* const hello = std::get_if<wire::Hello>(&*message);
   if (hello == nullptr) fail("handshake", "the first message was not a Hello");
-  process::die_with_parent(static_cast<pid_t>(hello->parent_pid));
+  if (!is_thread_) process::die_with_parent(static_cast<pid_t>(hello->parent_pid));
   auto compatible = wire::check_compatible(own_identity(), hello->identity, false);
   if (!compatible) fail("handshake", compatible.fault().message);
-  base::set_ticks_per_us(hello->ticks_per_us);
+  if (!is_thread_) base::set_ticks_per_us(hello->ticks_per_us);
   descriptors = std::move(received->descriptors);
   if (descriptors.size() != count) {
     fail("handshake", "expected " + std::to_string(count) + " descriptors with the Hello");

@@ -7,6 +7,17 @@ namespace weft::work {
 
 /// The store of this worker process; a zygote's copies begin with what its initializer put there.
 WorkerStore& worker_store() noexcept;
+/// While it lives, that of the calling thread is another than the process's: for a worker that is a thread.
+class ThreadStore {
+ public:
+  ThreadStore() noexcept;
+  ThreadStore(const ThreadStore&) = delete;
+  ThreadStore& operator=(const ThreadStore&) = delete;
+  ~ThreadStore();
+
+ private:
+  WorkerStore store_;
+};
 
 /// Nobody asks an initializer to stop: a worker that takes too long to start is ended.
 class InitializerScope final : public TaskScope {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,12 +17,13 @@
 #include "work/attendant.hpp"
 #include "work/call.hpp"
 #include "work/output.hpp"
+#include "work/worker_thread.hpp"
 
 namespace weft::work {
 
 class Guest;
 
-/// The parent's view of one worker process: its frames, its memory, and the calls that are with it.
+/// The parent's view of one worker, a process or a thread: its frames, its memory, and the calls that are with it.
 ///
 /// Owner: the pool. Threads: under the pool's lock.
 class Peer {
@@ -34,6 +36,17 @@ class Peer {
 
   Peer(std::uint64_t id_, process::Child child_, base::UniqueFd control, memory::OwnedRegion lane_)
       : id{id_}, child{std::move(child_)}, exchange{std::move(control)}, lane{std::move(lane_)} {}
+
+  ~Peer();
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  /// Ends it at once; a thread, once the tasks that it has begun return.
+  void kill() noexcept;
+  /// Readable once it has ended.
+  [[nodiscard]] int end_fd() const noexcept { return thread ? thread->end_fd() : child.pidfd.get(); }
+  /// How it ended; nullopt if it has not.
+  [[nodiscard]] std::optional<process::ExitStatus> reap();
 
   /// Gets no more for now: a window of none, which adapt_window() leaves as it is.
   [[nodiscard]] bool is_clogged() const noexcept { return window == 0 && !leased; }
@@ -78,7 +91,8 @@ class Peer {
   State state = State::starting;
 
   std::uint64_t id;
-  process::Child child;
+  process::Child child;                  ///< of a thread: the pid alone, this process's own
+  std::unique_ptr<WorkerThread> thread;  ///< null for a process
   link::Exchange exchange;
   memory::OwnedRegion lane;      ///< written here
   memory::PeerRegion peer_lane;  ///< written by the worker

@@ -13,6 +13,7 @@
 #include "work/initialized.hpp"
 #include "work/output.hpp"
 #include "work/pool_core.hpp"
+#include "work/worker_main.hpp"
 
 namespace weft {
 
@@ -77,8 +78,9 @@ void require_nothing_of_a_process(const WorkerOptions& worker) {
                            : !allowance(worker.limits).empty() ? "limits"
                                                                : nullptr;
   if (what == nullptr) return;
-  throw ArgumentError{std::string{"WorkerOptions::"} + what +
-                      " is for worker processes, and with WorkerKind::caller tasks run in this one"};
+  throw ArgumentError{
+      std::string{"WorkerOptions::"} + what +
+      " is for worker processes, and with WorkerKind::thread and caller tasks run in this one"};
 }
 
 }  // namespace
@@ -89,8 +91,8 @@ work::CoreOptions work::core_options(const WorkerOptions& worker, std::size_t li
     throw ArgumentError{"WorkerOptions::start_timeout is negative: give 0 for no limit"};
   }
   if (worker.kind > WorkerKind::caller)
-    throw ArgumentError{"WorkerOptions::kind is none of exec, zygote and caller"};
-  if (worker.kind == WorkerKind::caller) require_nothing_of_a_process(worker);
+    throw ArgumentError{"WorkerOptions::kind is none of exec, zygote, thread and caller"};
+  if (!work::is_process(worker.kind)) require_nothing_of_a_process(worker);
   if (worker.output > Output::capture)
     throw ArgumentError{"WorkerOptions::output is none of inherit, lines and capture"};
   if (!worker.output_prefix.empty() && worker.output != Output::lines)
@@ -99,6 +101,7 @@ work::CoreOptions work::core_options(const WorkerOptions& worker, std::size_t li
   options.kind = worker.kind;
   options.tasks_at_once = static_cast<std::uint32_t>(
       std::clamp<std::size_t>(worker.tasks_at_once, 1, std::size_t{base::kWindowMax}));
+  options.nesting_depth = nesting_depth();
   options.limit = limit;
   options.start_timeout_ns = static_cast<std::uint64_t>(worker.start_timeout.count());
   if (!worker.binary.empty()) options.executable = worker.binary;
@@ -164,6 +167,9 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
     throw ArgumentError{"PoolOptions::on_full is none of wait, reject and drop_oldest"};
   if (options.task) static_cast<void>(work::terms_of(*options.task));
   work::CoreOptions core = work::core_options(options.worker, limit_);
+  if (options.worker_memory_bytes != 0 && !work::is_process(core.kind))
+    throw ArgumentError{
+        "PoolOptions::worker_memory_bytes is for worker processes, which have memory of their own"};
   core.minimum = options.minimum;
   core.idle_timeout_ns = static_cast<std::uint64_t>(options.idle_timeout.count());
   core.tasks_per_worker = options.tasks_per_worker;

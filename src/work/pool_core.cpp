@@ -37,7 +37,7 @@ Call& PoolCore::submit(const detail::Request& request) {
 Call& PoolCore::submit_on_terms(const detail::Request& request, const detail::Route& route) {
   Terms terms = request.options == nullptr ? Terms{} : terms_of(*request.options);
   terms.deadline_ns = sooner(terms.deadline_ns, InheritedDeadline::current());
-  if (terms.run_limit_ns != 0 && options_.kind == WorkerKind::caller)
+  if (terms.run_limit_ns != 0 && !is_process(options_.kind))
     throw ArgumentError{"TaskOptions::run_limit is for tasks in worker processes, which can be killed"};
   terms.share = route.share;
   terms.worker = route.worker;

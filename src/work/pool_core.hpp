@@ -55,14 +55,20 @@ struct CoreOptions {
   std::size_t queue_limit = 0;
   OnFull on_full = OnFull::wait;
   WorkerKind kind = WorkerKind::exec;
-  bool replace = true;        ///< start another worker for one that ended
-  std::string what = "pool";  ///< for messages
+  unsigned nesting_depth = 0;  ///< of who made the pool
+  bool replace = true;         ///< start another worker for one that ended
+  std::string what = "pool";   ///< for messages
   struct Passed {
     base::UniqueFd descriptor;
     int number;  ///< there
   };
   std::vector<Passed> passed;  ///< to the first worker
 };
+
+/// Workers of this kind can be killed, and have limits, an environment and streams of their own.
+constexpr bool is_process(WorkerKind kind) noexcept {
+  return kind == WorkerKind::exec || kind == WorkerKind::zygote;
+}
 
 struct CoreStatus {
   std::size_t queued = 0;
@@ -341,6 +347,11 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void run_soon(Call& call);
   void run_here(Call& call);
   std::string prepare_here();
+
+  // Workers that are threads: pool_thread.cpp.
+  base::Result<std::unique_ptr<Peer>> spawn_thread();
+  bool leave_running(Peer& peer, Call& call);
+  bool take_one_more();
 
   // Workers that are copied: pool_zygote.cpp, on the attendant's thread but for end_zygote().
   void start_from_zygote();

@@ -117,13 +117,14 @@ std::size_t PoolCore::kill(const std::string& reason) {
     fail_waiting(*peer, reason);
     peer->killed = true;
     peer->last_words = reason;
-    process::kill(peer->child, SIGKILL);
+    peer->kill();
     if (peer->state == Peer::State::starting) continue;
     const std::uint64_t begun = peer->port.peer->begun.load(base::relaxed);
     lost += peer->sent.size();
     while (!peer->sent.empty()) {
       Call& call = *peer->sent.pop_front();
-      settle_with(call, std::make_exception_ptr(WorkerKilled{reason, call.position < begun}));
+      const bool may_have_run = peer->thread ? leave_running(*peer, call) : call.position < begun;
+      settle_with(call, std::make_exception_ptr(WorkerKilled{reason, may_have_run}));
     }
     peer->state = Peer::State::ending;
   }

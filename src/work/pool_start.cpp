@@ -111,7 +111,7 @@ wire::Hello PoolCore::hello() const {
   wire::Hello hello;
   hello.identity = own_identity();
   hello.parent_pid = static_cast<std::uint32_t>(::getpid());
-  hello.nesting_depth = nesting_depth() + 1;
+  hello.nesting_depth = options_.nesting_depth + 1;
   hello.name = options_.what;
   hello.output = static_cast<std::uint8_t>(options_.output);
   hello.ticks_per_us = base::ticks_per_us();

@@ -136,6 +136,7 @@ bool PoolCore::arm() noexcept {
     }
   }
   if (poll_locked()) return false;
+  if (options_.kind == WorkerKind::thread && take_one_more()) return false;
   unstick_all();
   return true;
 }

@@ -77,7 +77,7 @@ void PoolCore::start_worker() {
     }
   }
   if (options_.kind == WorkerKind::zygote) return start_from_zygote();
-  auto spawned = spawn_worker();
+  auto spawned = options_.kind == WorkerKind::thread ? spawn_thread() : spawn_worker();
   // Closed here, so that whoever has their other ends hears of the worker's end.
   options_.passed.clear();
   const Section section{*this};
@@ -93,7 +93,7 @@ void PoolCore::adopt(std::unique_ptr<Peer> started) {
   Attendant& attendant = Attendant::get();
   peer.control_watch =
       attendant.watch(peer.exchange.control(), false, [self, id = peer.id] { self->on_control(id); });
-  peer.end_watch = attendant.watch(peer.child.pidfd.get(), false, [self, id = peer.id] { self->on_end(id); });
+  peer.end_watch = attendant.watch(peer.end_fd(), false, [self, id = peer.id] { self->on_end(id); });
   if (options_.start_timeout_ns != 0) {
     // Weak: the pool may be long gone when the time is up.
     peer.timer =
@@ -158,6 +158,7 @@ void PoolCore::read_control(Peer& from) {
     Attendant& attendant = Attendant::get();
     attendant.forget(peer->control_watch, peer->exchange.control());
     attendant.cancel(peer->timer);
+    if (peer->thread) return;  // its tasks may take their time
     peer->timer = attendant.at(base::now_ns() + base::kEndNsMax, [weak = weak_from_this(), id = peer->id] {
       const auto core = weak.lock();
       if (!core) return;
@@ -186,7 +187,7 @@ void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::
       !same) {
     peer.start_error = same.fault().message;
     peer.start_exception = error_of(same.fault());
-    return process::kill(peer.child, SIGKILL);
+    return peer.kill();
   }
   if (descriptors.size() != 2) return condemn(peer, "it said that it is ready without its two descriptors");
   // Writing to anything else could send this process SIGPIPE, or a file its bytes.
@@ -219,22 +220,25 @@ void PoolCore::on_start_timeout(std::uint64_t id) {
   Peer* const peer = find_peer(id);
   if (peer == nullptr || peer->state != Peer::State::starting || !peer->start_error.empty()) return;
   peer->start_error = describe_start_timeout();
-  process::kill(peer->child, SIGKILL);
+  if (peer->thread) {  // what takes so long goes on, but nobody waits for it
+    peer->killed = true;
+    start_failed(peer->start_error);
+  }
+  peer->kill();
 }
 
 void PoolCore::on_end(std::uint64_t id) {
   const Section section{*this};
   Peer* const peer = find_peer(id);
   if (peer == nullptr) return;
-  auto reaped = process::reap(peer->child);
-  if (reaped && !*reaped) return;  // not yet
-  const process::ExitStatus status = reaped ? **reaped : process::ExitStatus{};
-  Attendant::get().forget(peer->end_watch, peer->child.pidfd.get());
+  const std::optional<process::ExitStatus> status = peer->reap();
+  if (!status) return;  // not yet
+  Attendant::get().forget(peer->end_watch, peer->end_fd());
   Attendant::get().forget(peer->control_watch, peer->exchange.control());
   // What it said last may still be in the socket: why it could not start.
   if (peer->state == Peer::State::starting && peer->start_error.empty()) read_control(*peer);
   Attendant::get().cancel(peer->timer);
-  bury(*peer, status);
+  bury(*peer, *status);
 }
 
 /// A worker is gone: its answers are read, what it had not begun goes elsewhere, what it had begun fails.
@@ -252,7 +256,8 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     if (gone->killed || abandoned_) return wake_watchers();
     return start_failed(why_not_started(*gone, status), gone->start_exception);
   }
-  if (gone->violation.empty()) static_cast<void>(drain(*gone));
+  // Where nothing is due any more, what a thread has answered since it was told to end finds nobody.
+  if (gone->violation.empty() && !gone->sent.empty()) static_cast<void>(drain(*gone));
   // Exact now: a dead process writes no more. Only as true as the worker was honest, so that what a liar had counts as
   // begun, all of it.
   const std::uint64_t begun = gone->port.peer->begun.load(base::relaxed);
@@ -294,7 +299,7 @@ void PoolCore::condemn(Peer& peer, const std::string& violation) {
   } else {
     stop_serving(peer);
   }
-  process::kill(peer.child, SIGKILL);
+  peer.kill();
 }
 
 /// What it sent does not hold, or could not be taken for want of something here. Either way the two cannot go on.
@@ -314,13 +319,13 @@ void PoolCore::retire(Peer& peer) {
   if (peer.state == Peer::State::starting) {
     peer.killed = true;
     peer.last_words = "the worker was not needed any more";
-    return process::kill(peer.child, SIGKILL);
+    return peer.kill();
   }
   stop_serving(peer);
   if (!peer.sent.empty()) leaving_.push_back(&peer);
   if (peer.last_words.empty()) peer.last_words = "shutdown";
   WEFT_FAILURE_POINT("parent.retire.before_goodbye");
-  if (!peer.exchange.write_control(wire::Goodbye{})) process::kill(peer.child, SIGKILL);
+  if (!peer.exchange.write_control(wire::Goodbye{})) peer.kill();
 }
 
 Peer* PoolCore::find_peer(std::uint64_t id) noexcept {

@@ -15,6 +15,17 @@
 
 namespace weft::work {
 
+StopWatch::~StopWatch() {
+  if (!thread_.joinable()) return;
+  ending_.store(true, base::relaxed);
+  // It may be about to sleep just now: until it has seen it.
+  while (!ended_.load(base::relaxed)) {
+    process::futex_wake_all(log_.head);
+    std::this_thread::yield();
+  }
+  thread_.join();
+}
+
 std::stop_token StopWatch::token(std::uint64_t call, std::uint64_t deadline_ns) {
   std::stop_token token;
   {
@@ -22,17 +33,16 @@ std::stop_token StopWatch::token(std::uint64_t call, std::uint64_t deadline_ns) 
     Watched& watched = watched_[call];
     watched.deadline_ns = deadline_ns;
     token = watched.source.get_token();
-    if (std::erase(early_, call) != 0) watched.source.request_stop();
+    if (std::erase(early_, call) != 0 || all_) watched.source.request_stop();
   }
-  if (!started_) {
+  if (!thread_.joinable()) {
     const process::BlockedSignals blocked;
     try {
-      std::thread{[this] { run(); }}.detach();
+      thread_ = std::thread{[this] { run(); }};
     } catch (const std::system_error& error) {
       throw Exhausted{std::string{"no thread for a task's stop token: "} + error.what() +
                       "; raise RLIMIT_NPROC (ulimit -u)"};
     }
-    started_ = true;
   } else if (deadline_ns != 0) {
     // The thread may have to wake earlier than it thinks, and may be about to sleep just now: until it has looked.
     for (const std::uint32_t before = looks_.load(base::relaxed); looks_.load(base::relaxed) == before;) {
@@ -48,6 +58,16 @@ std::stop_token StopWatch::token(std::uint64_t call, std::uint64_t deadline_ns) 
 void StopWatch::done(std::uint64_t call) {
   const std::lock_guard guard{mutex_};
   watched_.erase(call);
+}
+
+void StopWatch::stop_all() {
+  std::vector<std::stop_source> due;
+  {
+    const std::lock_guard guard{mutex_};
+    all_ = true;
+    for (auto& [call, watched] : watched_) due.push_back(watched.source);
+  }
+  for (std::stop_source& source : due) source.request_stop();
 }
 
 std::uint64_t StopWatch::look() {
@@ -81,13 +101,14 @@ std::uint64_t StopWatch::look() {
 
 void StopWatch::run() noexcept {
   ::pthread_setname_np(::pthread_self(), "weft-stop");
-  for (;;) {
+  while (!ending_.load(base::relaxed)) {
     const std::uint32_t head = log_.head.load(base::relaxed);
     const std::uint64_t next = look();
     // Relaxed: a number that changes; what it stands for is under the lock.
     looks_.fetch_add(1, base::relaxed);
     process::futex_wait(log_.head, head, next);
   }
+  ended_.store(true, base::relaxed);
 }
 
 }  // namespace weft::work

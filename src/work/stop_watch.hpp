@@ -6,6 +6,7 @@
 #include <map>
 #include <mutex>
 #include <stop_token>
+#include <thread>
 
 #include "link/stop_log.hpp"
 
@@ -21,11 +22,18 @@ class StopWatch {
   /// `log` lies in the parent's lane, `seen` in this process's.
   StopWatch(const link::StopLog& log, base::Atomic<std::uint64_t>& seen) noexcept : log_{log}, seen_{seen} {}
 
+  /// Ends the thread.
+  ~StopWatch();
+  StopWatch(const StopWatch&) = delete;
+  StopWatch& operator=(const StopWatch&) = delete;
+
   /// The token of the running task `call`, whose deadline is `deadline_ns` (0: none). Throws Exhausted where there is no
   /// thread to be had.
   std::stop_token token(std::uint64_t call, std::uint64_t deadline_ns);
   /// The task is done.
   void done(std::uint64_t call);
+  /// Asks all to stop, those too that ask for their tokens later.
+  void stop_all();
 
  private:
   struct Watched {
@@ -43,7 +51,10 @@ class StopWatch {
   /// Asked to stop before they asked for their tokens, which most never will: the last kEarlyMax of them.
   std::deque<std::uint64_t> early_;
   static constexpr std::size_t kEarlyMax = 256;
-  bool started_ = false;
+  bool all_ = false;
+  std::thread thread_;
+  base::Atomic<bool> ending_{false};
+  base::Atomic<bool> ended_{false};
   std::uint32_t read_ = 0;                // entries of the log
   base::Atomic<std::uint32_t> looks_{0};  // of the thread
 };

@@ -16,7 +16,8 @@ using detail::Waited;
 
 namespace {
 
-thread_local bool on_worker_thread = false;
+/// Of the worker whose thread this is.
+thread_local const WorkerChannels* own_channels = nullptr;
 
 std::uint64_t progress_ticks() noexcept {
   static const std::uint64_t ticks = base::ticks_per_us() * base::kProgressUs;
@@ -33,39 +34,59 @@ std::uint64_t old_ticks() noexcept {
 // Of a task's end.
 
 ChannelEnd::Look WorkerEnd::look() noexcept {
-  return WorkerChannels::here() ? channels_.loop().take_channel_frames() : Look::elsewhere;
+  return channels_->here() ? channels_->loop().take_channel_frames() : Look::elsewhere;
 }
 
-std::uint64_t WorkerEnd::spin_ns_max() const noexcept { return channels_.loop().spin_ns_max(); }
+std::uint64_t WorkerEnd::spin_ns_max() const noexcept {
+  return channels_->here() ? channels_->loop().spin_ns_max() : base::kSpinNsMax;
+}
 
 Waited WorkerEnd::transmit(const Outgoing& value) {
-  if (!WorkerChannels::here()) {
+  if (!channels_->here()) {
     if (put(nullptr, value) == Put::closed) return Waited::closed;
-    channels_.hand_over(shared_from_this());
+    channels_->hand_over(shared_from_this());
     return Waited::came;
   }
-  Line line = channels_.loop().line();
+  Line line = channels_->loop().line();
   switch (put(&line, value)) {
     case Put::closed:
       return Waited::closed;
     case Put::written:
-      channels_.loop().after_channel_frame();
+      channels_->loop().after_channel_frame();
       break;
     case Put::kept:
-      channels_.flush(*this);
+      channels_->flush(*this);
   }
   return Waited::came;
 }
 
 void WorkerEnd::flush_soon() noexcept {
-  WorkerChannels::here() ? channels_.flush(*this) : channels_.hand_over(shared_from_this());
+  channels_->here() ? channels_->flush(*this) : channels_->hand_over(shared_from_this());
 }
 
 // Of the worker.
 
-WorkerChannels::WorkerChannels(WorkerLoop& loop) : loop_{loop} { on_worker_thread = true; }
+WorkerChannels::WorkerChannels(WorkerLoop& loop) : loop_{loop} { own_channels = this; }
 
-bool WorkerChannels::here() noexcept { return on_worker_thread; }
+bool WorkerChannels::here() const noexcept { return own_channels == this; }
+
+void WorkerChannels::part() noexcept {
+  own_channels = nullptr;
+  decltype(due_) due;  // let go of without the lock
+  {
+    const std::lock_guard lock{mutex_};
+    parted_ = true;
+    due.swap(due_);
+    courier_.wake();
+  }
+  std::vector<std::shared_ptr<WorkerEnd>> ends;
+  for (const auto& [call, talk] : talks_) ends.insert(ends.end(), talk.ends.begin(), talk.ends.end());
+  for (const auto& end : ends) {
+    end->shut();
+    end->cut();
+    end->tell_closed();
+  }
+}
 
 WorkerChannels::Talk& WorkerChannels::talk_of(std::uint64_t call) {
   if (last_ == nullptr || last_call_ != call) {
@@ -88,10 +109,14 @@ std::shared_ptr<WorkerEnd> WorkerChannels::open(std::uint64_t call, const detail
     throw ArgumentError{"a task can take " + std::to_string(base::kChannelsPerCallMax) +
                         " channels at the most"};
   }
-  if (!std::exchange(has_courier_, true))
-    loop_.reactor_.spawn([this] { run_courier(); }, base::kTaskStackBytes);
-  auto end = std::make_shared<WorkerEnd>(*this, id);
+  auto end = std::make_shared<WorkerEnd>(shared_from_this(), id);
   ends.push_back(end);
+  if (parted_) {
+    end->shut();
+    end->cut();
+    return end;
+  }
+  if (!std::exchange(has_courier_, true)) loop_.spawn([this] { run_courier(); });
   wire::FrameHeader header;
   header.slot = static_cast<std::uint32_t>(call);
   header.generation = static_cast<std::uint32_t>(call >> 32);
@@ -159,13 +184,14 @@ void WorkerChannels::end(std::uint64_t call) {
     const auto end = talk.ends[i];
     end->shut();
     ChannelEnd::Line line = loop_.line();
-    while (!end->flush(line)) loop_.wait_for_room();
+    while (!end->flush(line) && loop_.wait_for_room()) {
+    }
     end->cut();
     end->tell_closed();
   }
   while (talk.untold) {
     tell_now(call, talk);
-    if (talk.untold) loop_.wait_for_room();
+    if (talk.untold && !loop_.wait_for_room()) break;
   }
   talks_.erase(call);
   last_ = nullptr;
@@ -182,6 +208,7 @@ void WorkerChannels::flush(WorkerEnd& end) noexcept {
 
 void WorkerChannels::hand_over(std::shared_ptr<WorkerEnd> end) noexcept {
   const std::lock_guard lock{mutex_};
+  if (parted_) return;
   due_.push_back(std::move(end));
   courier_.wake();
 }
@@ -192,9 +219,10 @@ void WorkerChannels::run_courier() {
     {
       const std::lock_guard lock{mutex_};
       courier_ = waker;
-      if (!due_.empty()) courier_.wake();
+      if (!due_.empty() || parted_) courier_.wake();
     }
     loop_.reactor_.suspend();
+    if (parted_) return;
     std::vector<std::shared_ptr<WorkerEnd>> due;
     {
       const std::lock_guard lock{mutex_};
@@ -203,7 +231,8 @@ void WorkerChannels::run_courier() {
     }
     for (const auto& end : due) {
       ChannelEnd::Line line = loop_.line();
-      while (!end->flush(line)) loop_.wait_for_room();
+      while (!end->flush(line) && loop_.wait_for_room()) {
+      }
       if (line.wrote) loop_.after_channel_frame();
     }
   }
@@ -220,7 +249,7 @@ void WorkerLoop::before_reply(const wire::FrameHeader& task) {
 }
 
 WorkerChannels& WorkerLoop::channels() {
-  if (!channels_) channels_ = std::make_unique<WorkerChannels>(*this);
+  if (!channels_) channels_ = std::make_shared<WorkerChannels>(*this);
   ends_matter_ = true;
   return *channels_;
 }
@@ -257,7 +286,7 @@ void WorkerLoop::on_channel_frame(const wire::FrameHeader& header, std::span<con
       refuse("a frame ends among its references");
     const auto* const first = reinterpret_cast<const wire::BlockReference*>(body.data());
     if (auto done = exchange_.borrow({first, header.attachments}, attachments); !done)
-      refuse(done.fault().message.c_str());
+      return fail(done.fault());
     body = body.subspan(header.attachments * sizeof(wire::BlockReference));
   }
   if (channels_ && !channels_->on_frame(header, body, attachments))

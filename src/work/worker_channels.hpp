@@ -4,6 +4,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 #include <weft/progress.hpp>
 
@@ -17,7 +18,8 @@ class WorkerLoop;
 /// A task's end of a channel to its submitter.
 class WorkerEnd final : public ChannelEnd, public std::enable_shared_from_this<WorkerEnd> {
  public:
-  WorkerEnd(WorkerChannels& channels, const ChannelId& id) : ChannelEnd{id, true}, channels_{channels} {}
+  WorkerEnd(std::shared_ptr<WorkerChannels> channels, const ChannelId& id)
+      : ChannelEnd{id, true}, channels_{std::move(channels)} {}
 
  private:
   Look look() noexcept override;
@@ -27,14 +29,15 @@ class WorkerEnd final : public ChannelEnd, public std::enable_shared_from_this<W
   detail::Waited transmit(const Outgoing& value) override;
   void flush_soon() noexcept override;
 
-  WorkerChannels& channels_;
+  std::shared_ptr<WorkerChannels> channels_;
 };
 
 /// What the tasks of this worker say to their submitters while they run: channels, progress.
 ///
 /// Owner: the worker loop. Threads: the worker's own, but for hand_over(): the rings are written and read by that thread
-/// alone, so what other threads send is taken over by a fiber of it, the courier.
-class WorkerChannels {
+/// alone, so what other threads send is taken over by a fiber of it, the courier. Ends keep this alive beyond the loop of a
+/// worker that is a thread.
+class WorkerChannels : public std::enable_shared_from_this<WorkerChannels> {
  public:
   explicit WorkerChannels(WorkerLoop& loop);
 
@@ -49,8 +52,12 @@ class WorkerChannels {
   /// Some task has opened a channel or told of progress, and not ended.
   [[nodiscard]] bool any() const noexcept { return !talks_.empty(); }
 
+  /// The worker finishes what it has begun, and tells its submitters nothing more: all channels close. The loop is not
+  /// used from then on.
+  void part() noexcept;
+
   /// True on the worker's own thread.
-  static bool here() noexcept;
+  [[nodiscard]] bool here() const noexcept;
   /// Writes what waits at `end`, now or as soon as there is room. On the worker's own thread.
   void flush(WorkerEnd& end) noexcept;
   /// The same, from any thread.
@@ -76,6 +83,7 @@ class WorkerChannels {
   std::mutex mutex_;  // guards all below
   std::vector<std::shared_ptr<WorkerEnd>> due_;
   fiber::Waker courier_;
+  bool parted_ = false;  ///< written by the worker's own thread
 };
 
 }  // namespace weft::work

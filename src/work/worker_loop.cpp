@@ -1,13 +1,17 @@
 #include "work/worker_loop.hpp"
 
 #include <sched.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <new>
+#include <utility>
 
+#include "base/check.hpp"
 #include "base/clock.hpp"
 #include "base/failure_point.hpp"
 #include "base/limits.hpp"
@@ -53,14 +57,28 @@ void WorkerLoop::run() {
   keep_reserve();
   asker_.begin();
   reactor_.attach(*this, parts_.bell.get(), kWorkerBellId);
-  reactor_.spawn([this] { watch_control(); }, base::kTaskStackBytes);
+  spawn([this] { watch_control(); });
   serve();
-  leave(0);
+  while (fibers_ != 0) {
+    last_waker_ = reactor_.waker();
+    reactor_.suspend();
+  }
+}
+
+void WorkerLoop::spawn(std::function<void()> body) {
+  ++fibers_;
+  reactor_.spawn(
+      [this, body = std::move(body)] {
+        body();
+        if (--fibers_ == 0) last_waker_.wake();
+      },
+      base::kTaskStackBytes);
 }
 
 void WorkerLoop::serve() {
-  for (;;) {
+  while (!left_) {
     lead();
+    if (left_) return;
     // Another fiber has taken the ring over while a task of this one was suspended.
     const fiber::Waker waker = reactor_.waker();
     followers_.push_back(waker);
@@ -138,7 +156,7 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
       refuse("a frame ends among its references");
     const auto* const first = reinterpret_cast<const wire::BlockReference*>(body.data());
     if (auto done = exchange_.borrow({first, header.attachments}, attachments); !done) {
-      if (done.fault().kind == base::Fault::Kind::exhausted) give_up(header, done.fault());
+      if (done.fault().kind == base::Fault::Kind::exhausted) return give_up(header, done.fault());
       refuse(done.fault().message.c_str());
     }
     body = body.subspan(header.attachments * sizeof(wire::BlockReference));
@@ -182,11 +200,13 @@ void WorkerLoop::keep_reserve() noexcept {
   if (is_limited && !reserve_) reserve_.reset(new (std::nothrow) std::byte[kReserveBytes]);
 }
 
-void WorkerLoop::wait_for_room() {
+bool WorkerLoop::wait_for_room() {
+  if (left_) return false;
   if (parts_.port.out.corrupt()) refuse("the parent consumed more than was written");
   // The parent has not read for a whole ring: whatever it said, it wants to know now.
   parts_.port.ring(parts_.port.look());
   reactor_.sleep_until(base::now_ns() + base::kFullRingNapNs);
+  return true;
 }
 
 void WorkerLoop::after_reply() noexcept {
@@ -242,7 +262,10 @@ bool WorkerLoop::spin() noexcept {
 }
 
 void WorkerLoop::idle() {
-  if (leaving_) leave_if_done();
+  if (leaving_) {
+    leave_if_done();
+    if (left_) return;
+  }
   if (spin()) return;
   if (reactor_.others_ready()) {
     reactor_.yield();
@@ -271,7 +294,7 @@ bool WorkerLoop::poll() noexcept {
   // The leader's task is suspended: somebody else reads on.
   leader_ = Leader::called;
   if (followers_.empty()) {
-    reactor_.spawn([this] { serve(); }, base::kTaskStackBytes);
+    spawn([this] { serve(); });
   } else {
     const fiber::Waker next = followers_.back();
     followers_.pop_back();
@@ -295,9 +318,10 @@ void WorkerLoop::disarm() noexcept { sleeper_.disarm(); }
 void WorkerLoop::watch_control() {
   for (;;) {
     reactor_.wait_readable(exchange_.control());
+    if (left_) return;
     auto control = exchange_.read_control();
-    if (!control) refuse(control.fault().message.c_str());
-    if (control->state == link::Exchange::Control::State::closed) leave(0);
+    if (!control) return fail(control.fault());
+    if (control->state == link::Exchange::Control::State::closed) return leave(0);
     if (control->state != link::Exchange::Control::State::message) continue;
     if (!std::holds_alternative<wire::Goodbye>(control->message))
       refuse("an unexpected message on the control socket");
@@ -316,19 +340,45 @@ void WorkerLoop::give_up(const wire::FrameHeader& task, const base::Fault& fault
   header.generation = task.generation;
   header.kind = wire::Kind::failure;
   send(header, {}, wire::encode(exhausted, base::kInlineBytesMax));
+  if (parts_.is_thread) {
+    parts_.port.in.release();
+    after_reply();
+  }
+  fail(fault);
+}
+
+void WorkerLoop::fail(const base::Fault& fault) noexcept {
+  if (parts_.is_thread && fault.kind != base::Fault::Kind::violation) return part();
   refuse(fault.message.c_str());
 }
 
 void WorkerLoop::leave(int code) noexcept {
+  if (parts_.is_thread) return part();
   WEFT_FAILURE_POINT("worker.leave");
   std::fflush(nullptr);
   // Not exit(): static destructors belong to a main that never ran.
   ::_exit(code);
 }
 
+void WorkerLoop::part() noexcept {
+  if (std::exchange(left_, true)) return;
+  ++leader_epoch_;
+  // Looks at no ring any more: else it would not sleep while something is left there.
+  reactor_.detach(*this);
+  if (leader_ == Leader::idle) idle_waker_.wake();
+  for (const fiber::Waker& follower : followers_) follower.wake();
+  followers_.clear();
+  stop_watch_.stop_all();
+  if (channels_) channels_->part();
+  ::shutdown(exchange_.control(), SHUT_RDWR);  // wakes watch_control(), and tells the parent
+}
+
 void WorkerLoop::refuse(const char* what) noexcept {
+  // Both sides are this process, so one of them is wrong.
+  if (parts_.is_thread) base::check_failed("a worker that is a thread", what, __FILE__, __LINE__);
   process::note(*parts_.black_box, what);
   leave(kRefused);
+  std::abort();  // not reached
 }
 
 }  // namespace weft::work

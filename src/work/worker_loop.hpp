@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <vector>
 #include <weft/buffer.hpp>
@@ -26,7 +27,8 @@ namespace weft::work {
 /// One fiber leads: it reads the next frame and runs the task where it stands, so that a short task costs no switch.
 /// Only if the task suspends does another fiber take the ring over.
 ///
-/// Owner: the worker's main thread, which is the only one to use it. Crash: the parent reads the lane.
+/// Owner: the worker's main thread, or all of a worker that is a thread (worker_thread.hpp); nobody else uses it. Crash:
+/// the parent reads the lane.
 class WorkerLoop final : public fiber::Source {
  public:
   struct Parts {
@@ -39,11 +41,13 @@ class WorkerLoop final : public fiber::Source {
     const link::StopLog* stop_log = nullptr;
     TaskOutput output;
     WorkerStore* store = nullptr;
+    bool is_thread = false;  ///< of the parent's own process
   };
   explicit WorkerLoop(Parts parts);
 
-  /// Serves until the parent says goodbye or is gone; then the process has ended.
-  [[noreturn]] void run();
+  /// Serves until the parent says goodbye or is gone. Then the process has ended; a thread returns once its tasks have.
+  void run();
+  [[nodiscard]] link::Exchange& exchange() noexcept { return exchange_; }
 
   bool poll() noexcept override;
   bool arm() noexcept override;
@@ -72,10 +76,15 @@ class WorkerLoop final : public fiber::Source {
                                    std::span<const wire::BlockReference> references,
                                    std::span<const std::byte> payload) {
     WEFT_FAILURE_POINT("worker.reply.before");
-    while (!parts_.port.send(header, references, payload)) [[unlikely]] wait_for_room();
+    while (!parts_.port.send(header, references, payload)) [[unlikely]] {
+        if (!wait_for_room()) return;
+      }
     WEFT_FAILURE_POINT("worker.reply.after");
   }
-  void wait_for_room();
+  /// False if nobody will read what was to be written.
+  bool wait_for_room();
+  /// A further fiber of the loop, which has to return before the loop ends.
+  void spawn(std::function<void()> body);
   /// Before a task's answer, where something is to be done then: its output ends, its channels close.
   [[gnu::noinline]] void before_reply(const wire::FrameHeader& task);
   [[nodiscard]] WorkerChannels& channels();
@@ -91,9 +100,13 @@ class WorkerLoop final : public fiber::Source {
   void keep_reserve() noexcept;
   void ring_if_behind() noexcept;
   /// The chunk that a task's buffer lies in could not be taken, and will not come again: that task fails, and the
-  /// process ends, so that the next has all that this one lacked.
-  [[noreturn]] void give_up(const wire::FrameHeader& task, const base::Fault& fault) noexcept;
-  [[noreturn]] void leave(int code) noexcept;
+  /// process ends, so that the next has all that this one lacked. A thread takes no more, and returns.
+  void give_up(const wire::FrameHeader& task, const base::Fault& fault) noexcept;
+  /// Ends the process. A thread takes nothing more, and ends once its tasks have.
+  void leave(int code) noexcept;
+  void part() noexcept;
+  /// What the parent has sent could not be taken.
+  void fail(const base::Fault& fault) noexcept;
   void leave_if_done() noexcept;
   [[noreturn]] void refuse(const char* what) noexcept;
 
@@ -108,15 +121,18 @@ class WorkerLoop final : public fiber::Source {
   std::unique_ptr<std::byte[]> reserve_;
   std::size_t running_ = 0;
   bool leaving_ = false;
+  bool left_ = false;             ///< a thread that only finishes what it has begun
   std::uint64_t last_ticks_ = 0;  // when the last task ended, or the ring was last seen empty
   std::uint64_t untimed_ = 0;     // tasks since last_ticks_
   StopWatch stop_watch_;
   bool ends_matter_;                          ///< before_reply() has something to do
-  std::unique_ptr<WorkerChannels> channels_;  ///< from the first use on
+  std::shared_ptr<WorkerChannels> channels_;  ///< from the first use on
   std::uint64_t old_since_ = 0;  ///< when after_channel_frame() looked last how far the parent has read, and
   std::uint64_t old_position_ = 0;  ///< where the frames then ended
   std::uint64_t task_ticks_ = 0;    // mean cost of a task lately
   Asker asker_{*this};
+  std::size_t fibers_ = 0;   ///< that spawn() has started and that have not returned
+  fiber::Waker last_waker_;  ///< of run(), which waits for them
 };
 
 }  // namespace weft::work

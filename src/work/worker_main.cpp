@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -20,6 +22,7 @@
 #include "wire/control.hpp"
 #include "work/handshake.hpp"
 #include "work/identity.hpp"
+#include "work/initializer.hpp"
 #include "work/output.hpp"
 #include "work/worker_loop.hpp"
 
@@ -29,6 +32,8 @@ namespace {
 
 unsigned depth = 0;
 std::uint32_t parent = 0;
+/// Of a worker that is this thread.
+thread_local unsigned thread_depth = 0;
 
 /// What came with the parent's Hello: its lane, its board, and its two bells.
 struct Greeting {
@@ -53,11 +58,14 @@ Greeting receive_greeting(Handshake& handshake) {
   return greeting;
 }
 
-[[noreturn]] void serve(int control, base::Result<void> (*keep_record)(process::BlackBox*));
+/// What is different in a process, in a copy of one, and in a thread.
+using KeepRecord = base::Result<void> (*)(process::BlackBox*);
+std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record,
+                                       link::ReturnBox* parents = nullptr);
 
 }  // namespace
 
-unsigned nesting_depth() noexcept { return depth; }
+unsigned nesting_depth() noexcept { return thread_depth != 0 ? thread_depth : depth; }
 
 void begin_worker(const char* name) noexcept {
   sigset_t mask;
@@ -79,6 +87,7 @@ void worker_main(int control) {
   begin_worker("weft-worker");
   ::fcntl(control, F_SETFD, FD_CLOEXEC);
   serve(control, [](process::BlackBox* box) { return process::install_crash_handlers(box); });
+  std::abort();  // not reached
 }
 
 void copied_worker_main(int control) {
@@ -87,16 +96,28 @@ void copied_worker_main(int control) {
     process::change_black_box(box);
     return base::Result<void>{};
   });
+  std::abort();  // not reached
+}
+
+std::shared_ptr<link::ReturnBox> serve_as_thread(int control, link::ReturnBox& parents) {
+  const ThreadStore own_store;
+  try {
+    return serve(
+        control, [](process::BlackBox*) { return base::Result<void>{}; }, &parents);
+  } catch (const Handshake::Ended&) {
+    return nullptr;
+  }
 }
 
 namespace {
 
-[[noreturn]] void serve(int control, base::Result<void> (*keep_record)(process::BlackBox*)) {
-  Handshake handshake{control};
+std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record, link::ReturnBox* parents) {
+  const bool is_thread = parents != nullptr;
+  Handshake handshake{control, is_thread};
   Greeting greeting = receive_greeting(handshake);
   const wire::Hello& hello = greeting.hello;
-  set_nesting_depth(hello.nesting_depth);
-  parent = hello.parent_pid;
+  (is_thread ? thread_depth : depth) = hello.nesting_depth;
+  if (!is_thread) parent = hello.parent_pid;
   if (hello.output > static_cast<std::uint8_t>(Output::capture))
     handshake.fail("handshake", "the parent asked for a kind of output that there is not");
   TaskOutput output = handshake.need("output", TaskOutput::make(static_cast<Output>(hello.output)));
@@ -117,6 +138,8 @@ namespace {
   if (auto done = keep_record(box); !done) handshake.fail("crash handlers", done.fault().message);
   base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!bell) handshake.fail("descriptors", base::Fault::system_call("eventfd").message);
+  if (fiber::Reactor::try_current() == nullptr)
+    handshake.fail("descriptors", base::Fault::system_call("epoll_create1").message);
 
   run_initializer(handshake, hello);
 
@@ -125,15 +148,18 @@ namespace {
   const wire::Ready ready{own_identity(), static_cast<std::uint32_t>(::getpid())};
   const auto sent =
       process::send(handshake.control().get(), wire::encode(ready), descriptors, process::Wait::yes);
-  if (!sent) ::_exit(Handshake::kStartFailed);  // the parent has gone
+  if (!sent) handshake.end();  // the parent has gone
   WEFT_FAILURE_POINT("worker.handshake.after_ready");
 
   const auto* const board = reinterpret_cast<const link::Board*>(greeting.board.data());
   WorkerLoop loop{{link::FramePort{own, parent_lane, &board->word, greeting.attendant_bell.get(),
                                    greeting.waiter_bell.get()},
                    std::move(handshake.control()), std::move(bell), board, box, hello.worker_id, stop_log,
-                   std::move(output), &worker_store()}};
+                   std::move(output), &worker_store(), is_thread}};
   loop.run();
+  // A thread alone comes here.
+  loop.exchange().entrust(*parents);
+  return loop.exchange().returns();
 }
 
 }  // namespace

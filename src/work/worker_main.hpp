@@ -2,6 +2,9 @@
 
 #include <csignal>
 #include <cstdint>
+#include <memory>
+
+#include "link/buffer_box.hpp"
 
 namespace weft::work {
 
@@ -28,8 +31,13 @@ inline constexpr int kTerminalSignals[] = {SIGINT, SIGQUIT};
 /// has it. `name` is the thread's, for people.
 void begin_worker(const char* name) noexcept;
 
+/// A worker that is a thread of the program: the same from the handshake on. Returns when the parent has said goodbye or
+/// closed its end, and the tasks that had begun have returned. What it was lent comes back to the box that it returns (null
+/// if it never got so far); what it has lent is entrusted to `parents`.
+std::shared_ptr<link::ReturnBox> serve_as_thread(int control, link::ReturnBox& parents);
+
 void set_nesting_depth(unsigned to) noexcept;
-/// Workers above this process: 0 in the program itself, 1 in its workers, and so on.
+/// Workers above this process, or this thread: 0 in the program itself, 1 in its workers, and so on.
 unsigned nesting_depth() noexcept;
 
 /// Of the process that this is a worker of; 0 in the program itself.

@@ -8,7 +8,18 @@
 
 namespace weft {
 
+namespace {
+
+/// Of a worker that is this thread.
+thread_local WorkerStore* of_thread = nullptr;
+
+}  // namespace
+
+work::ThreadStore::ThreadStore() noexcept { of_thread = &store_; }
+work::ThreadStore::~ThreadStore() { of_thread = nullptr; }
+
 WorkerStore& work::worker_store() noexcept {
+  if (of_thread != nullptr) return *of_thread;
   static WorkerStore& only =
       *new WorkerStore;  // never destroyed: a worker that leaves in good order clears it
   return only;

@@ -113,7 +113,8 @@ struct Forked {
   friend bool operator==(const Forked&, const Forked&) = default;
 };
 
-using ControlMessage = std::variant<Hello, Ready, StartError, Chunk, ChunkRetired, Goodbye, Fork, Forked, Descriptors>;
+using ControlMessage =
+    std::variant<Hello, Ready, StartError, Chunk, ChunkRetired, Goodbye, Fork, Forked, Descriptors>;
 
 /// decode_control() looks at nothing longer. The kernel refuses datagrams that are longer than the socket's send
 /// buffer, 208 KiB where nobody has changed it.

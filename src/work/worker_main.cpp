@@ -20,6 +20,7 @@
 #include "wire/control.hpp"
 #include "work/handshake.hpp"
 #include "work/identity.hpp"
+#include "work/initializer.hpp"
 #include "work/output.hpp"
 #include "work/worker_loop.hpp"
 

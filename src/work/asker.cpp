@@ -10,7 +10,6 @@
 
 #include "base/clock.hpp"
 #include "base/limits.hpp"
-#include "work/faults.hpp"
 #include "work/worker_loop.hpp"
 
 namespace weft::work {
@@ -85,10 +84,9 @@ void Asker::send(std::uint64_t object, std::uint64_t ticket, const Asked& asked)
   if (asked.value) {
     header.encoding = static_cast<std::uint8_t>(asked.value->encoding);
     header.flags = asked.value->in_block ? wire::kPayloadInBlock : std::uint16_t{0};
-    if (auto lent = loop_.exchange_.lend(asked.value->attachments, references); !lent)
-      throw_fault(lent.fault());
-    header.attachments = static_cast<std::uint16_t>(references.size());
     rest = asked.value->bytes;
+    loop_.lend(asked.value->attachments, sizeof head + rest.size(), references);
+    header.attachments = static_cast<std::uint16_t>(references.size());
   }
   if (!rest.empty()) std::memcpy(bytes.data() + sizeof head, rest.data(), rest.size());
   loop_.send(header, references, std::span{bytes}.first(sizeof head + rest.size()));

@@ -15,6 +15,7 @@
 #include <weft/histogram.hpp>
 #include <weft/mutex.hpp>
 #include <weft/pool.hpp>
+#include <weft/worker_store.hpp>
 
 #include "base/mutex.hpp"
 #include "base/unique_fd.hpp"
@@ -343,7 +344,6 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void leave_slowly() noexcept;
 
   // No workers: pool_caller.cpp, on the threads that submit.
-  WorkerStore store_;
   void run_soon(Call& call);
   void run_here(Call& call);
   std::string prepare_here();
@@ -419,6 +419,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
   Mutex preparing_;        // guards prepared_
   bool prepared_ = false;  ///< the initializer has run here
+  WorkerStore store_;      ///< of the tasks that ran here
 };
 
 /// Locks; on leaving unlocks and then runs what was put into after_.

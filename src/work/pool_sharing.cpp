@@ -124,8 +124,8 @@ bool PoolCore::send_answer(Peer& peer, std::uint64_t ticket, const Told& told) {
     header.encoding = static_cast<std::uint8_t>(value->encoding);
     header.flags = value->in_block ? wire::kPayloadInBlock : std::uint16_t{0};
     bytes = value->bytes;
-    if (!value->attachments.empty()) {
-      if (auto lent = peer.exchange.lend(value->attachments, references); !lent) {
+    if (!value->attachments.empty() && peer.port.has_room(value->attachments.size(), bytes.size())) {
+      if (auto lent = peer.exchange.lend(value->attachments, references, peer.port); !lent) {
         if (process::would_block(lent.fault())) return false;
         // It may have been given the parcel with this, and would never know.
         if (!process::peer_gone(lent.fault())) condemn(peer, lent.fault());
@@ -134,8 +134,8 @@ bool PoolCore::send_answer(Peer& peer, std::uint64_t ticket, const Told& told) {
       header.attachments = static_cast<std::uint16_t>(references.size());
     }
   }
-  if (peer.port.send(header, references, bytes)) return true;
-  peer.exchange.unlend(references);
+  const bool has_all = told.value == nullptr || references.size() == told.value->attachments.size();
+  if (has_all && peer.port.send(header, references, bytes)) return true;
   if (!peer.port.out.corrupt()) return false;
   condemn(peer, "it consumed more of its ring than was written");
   return true;

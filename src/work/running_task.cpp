@@ -5,7 +5,6 @@
 
 #include "base/clock.hpp"
 #include "base/limits.hpp"
-#include "process/descriptors.hpp"
 #include "process/module.hpp"
 #include "wire/failure.hpp"
 #include "work/exceptions.hpp"
@@ -145,14 +144,7 @@ void RunningTask::reply_with_blocks(wire::FrameHeader header, const detail::Payl
     header.flags |= wire::kPayloadInBlock;
     bytes = {};
   }
-  for (;;) {
-    if (buffers.size() > link::kReferencesMax || loop_.parts_.port.has_room(buffers.size(), bytes.size())) {
-      const auto lent = loop_.exchange_.lend(buffers, references, loop_.parts_.port);
-      if (lent) break;
-      if (!process::would_block(lent.fault())) throw_fault(lent.fault());
-    }
-    loop_.wait_for_room();
-  }
+  loop_.lend(buffers, bytes.size(), references);
   header.attachments = static_cast<std::uint16_t>(references.size());
   loop_.send(header, references, bytes);
 }

@@ -1,5 +1,6 @@
 #include "work/worker_loop.hpp"
 
+
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,8 +17,10 @@
 #include "base/failure_point.hpp"
 #include "base/limits.hpp"
 #include "process/allowance.hpp"
+#include "process/descriptors.hpp"
 #include "ring/take_back.hpp"
 #include "wire/failure.hpp"
+#include "work/faults.hpp"
 #include "work/running_task.hpp"
 #include "work/throw_trace.hpp"
 
@@ -207,6 +210,19 @@ bool WorkerLoop::wait_for_room() {
   parts_.port.ring(parts_.port.look());
   reactor_.sleep_until(base::now_ns() + base::kFullRingNapNs);
   return true;
+}
+
+void WorkerLoop::lend(std::span<const Buffer> buffers, std::size_t payload,
+                      std::vector<wire::BlockReference>& references) {
+  for (;;) {
+    // Of too many no frame has to have room.
+    if (buffers.size() > link::kReferencesMax || parts_.port.has_room(buffers.size(), payload)) {
+      const auto lent = exchange_.lend(buffers, references, parts_.port);
+      if (lent) return;
+      if (!process::would_block(lent.fault())) throw_fault(lent.fault());
+    }
+    if (!wait_for_room()) throw Closed{"nobody waits for this task any more"};
+  }
 }
 
 void WorkerLoop::after_reply() noexcept {

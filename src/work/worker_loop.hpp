@@ -85,6 +85,9 @@ class WorkerLoop final : public fiber::Source {
   bool wait_for_room();
   /// A further fiber of the loop, which has to return before the loop ends.
   void spawn(std::function<void()> body);
+  /// References for the next frame, with a payload of so many bytes; waits for room for it. Throws Exhausted and its like.
+  void lend(std::span<const Buffer> buffers, std::size_t payload,
+            std::vector<wire::BlockReference>& references);
   /// Before a task's answer, where something is to be done then: its output ends, its channels close.
   [[gnu::noinline]] void before_reply(const wire::FrameHeader& task);
   [[nodiscard]] WorkerChannels& channels();

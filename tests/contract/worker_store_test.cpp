@@ -205,6 +205,28 @@ TEST(Store, is_there_for_the_initializer) {
             "prepared");
 }
 
+TEST(Store, of_a_zygote_is_what_each_copy_begins_with) {
+  weft::Pool pool{
+      {.limit = 1, .worker = {.kind = weft::WorkerKind::zygote, .initializer = weft::initializer<prepare>}}};
+  for (int worker = 0; worker < 2; ++worker) {
+    EXPECT_EQ(pool.submit([](weft::TaskScope& scope) {
+                    return std::exchange(*scope.store().get<std::string>("word"), "used up");
+                  })
+                  .get(),
+              "prepared");
+    pool.restart();
+  }
+}
+
+TEST(Store, of_tasks_on_the_callers_threads_is_their_pools) {
+  weft::PoolOptions options{.worker = {.kind = weft::WorkerKind::caller}};
+  weft::Pool one{options};
+  weft::Pool other{options};
+  EXPECT_EQ(one.submit<count>().get().second, 1);
+  EXPECT_EQ(one.submit<count>().get().second, 2);
+  EXPECT_EQ(other.submit<count>().get().second, 1);
+}
+
 TEST(Store, fails_the_task_that_asks_for_the_wrong_type) {
   weft::Pool pool{{.limit = 1, .worker = {.initializer = weft::initializer<prepare>}}};
   auto execution = pool.submit([](weft::TaskScope& scope) { return *scope.store().get<int>("word"); });

@@ -42,8 +42,7 @@ void Handshake::fail(const char* phase, const std::string& message, std::vector<
 wire::Hello Handshake::hello(std::vector<base::UniqueFd>& descriptors, std::size_t count) {
   std::array<std::byte, kHelloBytesMax> room;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   auto received = process::receive(control_.get(), room, 8, process::Wait::yes);
-  if (!received || received->state != process::Received::State::message)
-    end();
+  if (!received || received->state != process::Received::State::message) end();
   auto message = wire::decode_control(std::span{room}.first(received->bytes));
   if (!message) fail("handshake", message.fault().message);
   auto* const hello = std::get_if<wire::Hello>(&*message);

@@ -76,8 +76,9 @@ void require_nothing_of_a_process(const WorkerOptions& worker) {
                            : !allowance(worker.limits).empty() ? "limits"
                                                                : nullptr;
   if (what == nullptr) return;
-  throw ArgumentError{std::string{"WorkerOptions::"} + what +
-                      " is for worker processes, and with WorkerKind::thread and caller tasks run in this one"};
+  throw ArgumentError{
+      std::string{"WorkerOptions::"} + what +
+      " is for worker processes, and with WorkerKind::thread and caller tasks run in this one"};
 }
 
 }  // namespace
@@ -163,7 +164,8 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
   if (options.task) static_cast<void>(work::terms_of(*options.task));
   work::CoreOptions core = work::core_options(options.worker, limit_);
   if (options.worker_memory_bytes != 0 && !work::is_process(core.kind))
-    throw ArgumentError{"PoolOptions::worker_memory_bytes is for worker processes, which have memory of their own"};
+    throw ArgumentError{
+        "PoolOptions::worker_memory_bytes is for worker processes, which have memory of their own"};
   core.minimum = options.minimum;
   core.idle_timeout_ns = static_cast<std::uint64_t>(options.idle_timeout.count());
   core.tasks_per_worker = options.tasks_per_worker;

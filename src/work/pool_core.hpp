@@ -54,8 +54,8 @@ struct CoreOptions {
   bool reject_when_full = false;
   WorkerKind kind = WorkerKind::exec;
   unsigned nesting_depth = 0;  ///< of who made the pool
-  bool replace = true;        ///< start another worker for one that ended
-  std::string what = "pool";  ///< for messages
+  bool replace = true;         ///< start another worker for one that ended
+  std::string what = "pool";   ///< for messages
   struct Passed {
     base::UniqueFd descriptor;
     int number;  ///< there
@@ -265,6 +265,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void start_another();
   void clog(Peer& peer);
   void unclog();
+  void wake_sleepers() noexcept;
   void check_later();
   void check();
   bool resend(Peer& peer, Call& call);

@@ -52,7 +52,8 @@ base::Result<std::unique_ptr<Peer>> PoolCore::spawn_thread() {
 /// `peer` is a thread that is told to end: what it has not begun will not run, what it has is asked to stop. True for the
 /// latter.
 bool PoolCore::leave_running(Peer& peer, Call& call) {
-  if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) == ring::TakeBack::taken) return false;
+  if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) == ring::TakeBack::taken)
+    return false;
   ask_to_stop(call);
   return true;
 }

@@ -74,8 +74,8 @@ class WorkerLoop final : public fiber::Source {
                                    std::span<const std::byte> payload) {
     WEFT_FAILURE_POINT("worker.reply.before");
     while (!parts_.port.send(header, references, payload)) [[unlikely]] {
-      if (!wait_for_room()) return;
-    }
+        if (!wait_for_room()) return;
+      }
     WEFT_FAILURE_POINT("worker.reply.after");
   }
   /// False if nobody will read what was to be written.
@@ -118,7 +118,7 @@ class WorkerLoop final : public fiber::Source {
   std::unique_ptr<std::byte[]> reserve_;
   std::size_t running_ = 0;
   bool leaving_ = false;
-  bool left_ = false;  ///< a thread that only finishes what it has begun
+  bool left_ = false;             ///< a thread that only finishes what it has begun
   std::uint64_t last_ticks_ = 0;  // when the last task ended, or the ring was last seen empty
   std::uint64_t untimed_ = 0;     // tasks since last_ticks_
   StopWatch stop_watch_;

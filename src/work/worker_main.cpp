@@ -97,7 +97,8 @@ void copied_worker_main(int control) {
 
 std::shared_ptr<link::ReturnBox> serve_as_thread(int control, link::ReturnBox& parents) {
   try {
-    return serve(control, [](process::BlackBox*) { return base::Result<void>{}; }, &parents);
+    return serve(
+        control, [](process::BlackBox*) { return base::Result<void>{}; }, &parents);
   } catch (const Handshake::Ended&) {
     return nullptr;
   }

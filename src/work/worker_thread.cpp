@@ -53,9 +53,8 @@ base::Result<std::unique_ptr<WorkerThread>> WorkerThread::start(base::UniqueFd c
   worker->parents_ = exchange.returns();
   const process::BlockedSignals blocked;
   try {
-    worker->thread_ =
-        std::thread{[that = worker.get()](base::UniqueFd socket) { that->run(std::move(socket)); },
-                    std::move(control)};
+    worker->thread_ = std::thread{
+        [that = worker.get()](base::UniqueFd socket) { that->run(std::move(socket)); }, std::move(control)};
   } catch (const std::system_error& error) {
     return process::out_of_processes("cannot start a worker thread", error.code().value());
   }

@@ -361,7 +361,8 @@ TEST_P(Isolated, may_be_killed) {
 }
 
 const auto kIsolating = testing::Values(WorkerKind::exec, WorkerKind::zygote);
-const auto kAll = testing::Values(WorkerKind::exec, WorkerKind::zygote, WorkerKind::thread, WorkerKind::caller);
+const auto kAll =
+    testing::Values(WorkerKind::exec, WorkerKind::zygote, WorkerKind::thread, WorkerKind::caller);
 const auto kNamed = [](const auto& info) { return name_of(info.param); };
 INSTANTIATE_TEST_SUITE_P(Workers, Kinds, kAll, kNamed);
 INSTANTIATE_TEST_SUITE_P(Workers, Isolated, kIsolating, kNamed);

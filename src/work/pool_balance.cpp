@@ -188,6 +188,7 @@ void PoolCore::check() {
     if (std::exchange(peer.checked_position, peer.port.in.position()) == peer.port.in.position())
       unstick(peer);
   }
+  wake_sleepers();
   const bool clogged = std::any_of(serving_.begin(), serving_.end(), [](const Peer* peer) {
     return peer->is_clogged() || (peer->sent.empty() && !peer->waiting.empty());
   });

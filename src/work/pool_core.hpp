@@ -286,6 +286,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void start_another();
   void clog(Peer& peer);
   void unclog();
+  void wake_sleepers() noexcept;
   void check_later();
   void check();
   bool resend(Peer& peer, Call& call);

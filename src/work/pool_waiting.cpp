@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <utility>
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
@@ -138,7 +139,17 @@ bool PoolCore::arm() noexcept {
   if (poll_locked()) return false;
   if (options_.kind == WorkerKind::thread && take_one_more()) return false;
   unstick_all();
+  wake_sleepers();
   return true;
+}
+
+/// A worker whose tasks are all suspended sleeps though it has frames in hand, and was not looked at when it got the last.
+void PoolCore::wake_sleepers() noexcept {
+  for (const auto* const peers : {&serving_, &leaving_}) {
+    for (Peer* const peer : *peers) {
+      if (std::exchange(peer->look_due, false)) peer->port.ring_if_asleep();
+    }
+  }
 }
 
 void PoolCore::disarm() noexcept {
@@ -161,6 +172,7 @@ void PoolCore::on_bell() {
   const Section section{*this};
   static_cast<void>(poll_locked());
   unstick_all();
+  wake_sleepers();
   if (seat_ != nullptr) return;
   sleeper_.arm(sleepers_ > 0 ? doorbell::Mode::urgent : doorbell::Mode::lazy, link::kAttendantBell);
   static_cast<void>(poll_locked());

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "report/statistics.hpp"
+
 namespace weft::bench {
 
 namespace {

@@ -38,14 +38,14 @@ struct Result {
 };
 
 /// How far a run is.
-struct Step {
+struct RunStep {
   std::string_view benchmark;  ///< what comes now
   std::size_t repetition;      ///< counted from 0
   double done;                 ///< part of the whole, 0 to 1
 };
 
 /// Called before each slice of each benchmark.
-using Progress = std::function<void(const Step&)>;
+using Progress = std::function<void(const RunStep&)>;
 
 /// How often, and how long at the most: a repetition that is not likely to end in time is not begun.
 struct Repetitions {

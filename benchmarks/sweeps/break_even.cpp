@@ -18,19 +18,20 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTime = 60ms;
-constexpr std::size_t kInFlight = 256;
 
 // In turns, so that both have the machine as it is now.
 void speed_up(Run& run, std::size_t workers, double task_ns) {
   const auto passes = static_cast<std::uint64_t>(task_ns * passes_per_us() / 1e3);
   Pool pool{pool_of(workers)};
-  InFlight flying{kInFlight, [&] { return pool.submit<burn>(passes); }};
+  // Enough that nobody waits, and not so many that filling and emptying the queue takes longer than what is measured.
+  const auto in_flight = static_cast<std::size_t>(std::clamp(5e6 / task_ns, 8.0 * static_cast<double>(workers), 256.0));
+  InFlight flying{in_flight, [&] { return pool.submit<burn>(passes); }};
   while (pool.status().workers_starting > 0) flying.pass(16);
 
   // As many tasks as fit into the time.
   const double budget_ns = static_cast<double>(run.shortened(kTime).count());
-  const auto tasks = static_cast<std::size_t>(std::clamp(budget_ns / (task_ns + 50), 16.0, 1e6));
-  flying.pass(tasks / 4);
+  const auto tasks = static_cast<std::size_t>(std::clamp(budget_ns / (task_ns + 50), 32.0, 1e6));
+  flying.pass(std::max(tasks / 4, in_flight));
   const std::uint64_t pool_begin = Timer::start();
   flying.pass(tasks);
   const std::uint64_t pool_end = Timer::stop();

@@ -108,9 +108,9 @@ void add_cpu_time(std::vector<Benchmark>& to) {
       {"each_ms", "one a millisecond, both sleep in between", now_and_then, 200},
   };
   for (const Kind& kind : kKinds) {
-    const std::string name = std::string{"cpu_time."} + kind.name;
-    to.push_back({{{name, "ns", "cpu_time", kind.series},
-                   {name + ".worker", "ns", "cpu_time", std::string{kind.series} + ": the worker's part"}},
+    to.push_back({{{std::string{"cpu_time.both."} + kind.name, "ns", "cpu_time", kind.series},
+                   {std::string{"cpu_time.worker."} + kind.name, "ns", "cpu_time",
+                    std::string{kind.series} + ": the worker's part"}},
                   [&kind](Run& run) {
                     cpu_time(run, [&](Pool& pool) { return kind.work(pool, run.scaled(kind.tasks)); });
                   }});

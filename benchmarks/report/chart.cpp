@@ -23,7 +23,7 @@ constexpr double kBottom = 44;
 
 bool shown(double value, Axis::Scale scale) {
   return std::isfinite(value) && (scale != Axis::Scale::log || value > 0) &&
-         (scale != Axis::Scale::percentile || (value >= 0 && value < 1));
+         (scale != Axis::Scale::percentile || (value >= 0.5 && value < 1));
 }
 
 // Where a value lies on an axis before that is stretched to its length.
@@ -74,7 +74,9 @@ class Ruler {
 
  private:
   void set_linear(double greatest) {
-    const double step = nice_step(greatest > 0 ? greatest : 1);
+    // Bytes are told in KiB and MiB, whole ones of which make better marks.
+    const double unit = axis_.unit == "bytes" && greatest >= 1024 ? std::exp2(10 * std::floor(std::log2(greatest) / 10)) : 1;
+    const double step = nice_step(greatest > 0 ? greatest / unit : 1) * unit;
     high_ = std::ceil(greatest / step) * step;
     if (high_ <= 0) high_ = step;
     for (double tick = 0; tick <= high_ * 1.0001; tick += step) ticks_.push_back(tick);
@@ -104,8 +106,10 @@ class Ruler {
   }
 
   void set_percentile(double greatest) {
+    // From the median on: below it there is little to see.
+    low_ = place(0.5, axis_.scale);
     high_ = std::max(1.0, place(greatest, axis_.scale));
-    for (const double tick : {0.0, 0.5, 0.9, 0.99, 0.999, 0.9999}) {
+    for (const double tick : {0.5, 0.9, 0.99, 0.999, 0.9999}) {
       if (place(tick, axis_.scale) <= high_ + 0.01) ticks_.push_back(tick);
     }
   }
@@ -234,7 +238,7 @@ std::string draw(const BarChart& chart) {
     svg += text(0, top + 14, "start", bar.label);
     svg += text(kWidth, top + 14, "end", in_words(bar.value, chart.unit) + (bar.doubtful ? " (!)" : ""));
     svg += fmt::format("<rect class=\"bar c{}\" x=\"0\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"9\" rx=\"2\"/>\n",
-                       bar.label.rfind("weft", 0) == 0 ? 0 : 1, top + 19, std::max(1.0, part * kWidth));
+                       bar.ours ? 0 : 1, top + 19, std::max(1.0, part * kWidth));
   }
   return svg + "</svg>\n";
 }

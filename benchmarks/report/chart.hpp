@@ -13,7 +13,7 @@ struct Axis {
   enum class Scale {
     linear,      ///< from 0
     log,         ///< values must be positive
-    percentile,  ///< parts of 1; p90, p99, p99.9 lie at equal distances (as HdrHistogram plots them)
+    percentile,  ///< parts of 1, from 0.5 on; p90, p99, p99.9 lie at equal distances (as HdrHistogram plots them)
   };
   std::string label;
   std::string unit;
@@ -38,6 +38,7 @@ struct Bar {
   std::string label;
   double value = 0;
   bool doubtful = false;  ///< its repetitions lie too far apart
+  bool ours = false;      ///< weft's own, in another colour
 };
 struct BarChart {
   std::string unit;

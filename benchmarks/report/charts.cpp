@@ -89,10 +89,7 @@ Section distributions(const std::vector<Result>& results) {
              "baseline.asio_thread_pool.round_trip"});
   for (const Result* const result : section.results) {
     Line line{result->figure.name, {}};
-    // Below the median the curves say little.
-    for (const Quantile& point : result->curve) {
-      if (point.part >= 0.4) line.points.push_back({point.part, point.value});
-    }
+    for (const Quantile& point : result->curve) line.points.push_back({point.part, point.value});
     section.lines->lines.push_back(std::move(line));
   }
   return section;
@@ -119,12 +116,16 @@ void find_break_even(Section& section) {
   }
 }
 
+bool is_ours(std::string_view name) {
+  return name.rfind("limit.", 0) != 0 && name.rfind("baseline.", 0) != 0;
+}
+
 Section bars(const char* id, const char* title, const char* text, std::vector<const Result*> results) {
   Section section{id, title, text, {}, BarChart{}, {}, std::move(results)};
   for (const Result* const result : section.results) {
     section.bars->unit = result->figure.unit;
     section.bars->bars.push_back({result->figure.series.empty() ? result->figure.name : result->figure.series,
-                                  result->p50, result->spread() > kSpreadWide});
+                                  result->p50, result->spread() > kSpreadWide, is_ours(result->figure.name)});
   }
   return section;
 }

@@ -51,9 +51,12 @@ struct Options {
 };
 
 constexpr std::string_view kMethod =
-    "Two processes on two CPUs, both pinned but where it says otherwise. Each call is timed by itself; what the timer takes "
-    "is taken off. Everything runs in one run: what can be divided runs in slices, A B C A B C, and all of it in "
-    "repetitions, of which a percentile is the median. The spread is (greatest - least) / median of the repetitions. "
+    "Two processes on two CPUs, both pinned but where it says otherwise. Each call is timed by itself; what "
+    "the timer takes "
+    "is taken off. Everything runs in one run: what can be divided runs in slices, A B C A B C, and all of "
+    "it in "
+    "repetitions, of which a percentile is the median. The spread is (greatest - least) / median of the "
+    "repetitions. "
     "Read ratios, not digits.";
 
 // `absent`: see add_program_peers.
@@ -153,11 +156,21 @@ int run(const Options& options) {
   if (options.quick) data.machine.push_back({"how", "quick: to see that all works, not to quote"});
   fmt::print("{}\n", describe(data.machine));
   std::fflush(stdout);
+  std::vector<Failure> failures;
   {
     ProgressLine line;
-    data.results = run_all(benchmarks, settings, repetitions, std::ref(line));
+    data.results = run_all(benchmarks, settings, repetitions, std::ref(line), failures);
   }
   data.absent = std::move(absent);
+  bool lacking = false;
+  for (const Failure& failure : failures) {
+    const bool some = std::any_of(data.results.begin(), data.results.end(), [&](const Result& result) {
+      return result.figure.name == failure.benchmark;
+    });
+    lacking = lacking || !some;
+    data.absent.push_back(
+        fmt::format("{}{}: it failed: {}", some ? "some of " : "", failure.benchmark, failure.reason));
+  }
   print_table(stdout, data.results, comparisons());
   for (const std::string& one : data.absent) fmt::print("not measured: {}\n", one);
   if (earlier) {
@@ -166,7 +179,7 @@ int run(const Options& options) {
     print_changes(stdout, options.compare, data.changes);
   }
   write_report(options, data);
-  return 0;
+  return lacking ? 1 : 0;
 }
 
 /// CLI11 can break a message into lines; the program says one.
@@ -187,14 +200,17 @@ int main(int argc, char** argv) {
   }
 
   Options options;
-  CLI::App app{"Measures what inter-process communication costs on this machine, in at most ten minutes.", "weft bench"};
+  CLI::App app{"Measures what inter-process communication costs on this machine, in at most ten minutes.",
+               "weft bench"};
   app.add_option("--out", options.out, "The folder for report.html, report.json, report.csv and core.json")
       ->capture_default_str()
       ->type_name("DIR");
   app.add_flag("--quick", options.quick, "In at most a minute: to see that all works, not to quote");
-  app.add_option("--filter", options.filter, "Run only what this regular expression finds in a name")->type_name("REGEX");
+  app.add_option("--filter", options.filter, "Run only what this regular expression finds in a name")
+      ->type_name("REGEX");
   app.add_flag("--list", options.list, "Print the names and end");
-  app.add_option("--compare", options.compare, "Hold this run against the report.json or core.json of an earlier one")
+  app.add_option("--compare", options.compare,
+                 "Hold this run against the report.json or core.json of an earlier one")
       ->type_name("OLD.json");
   app.add_option("--label", options.label, "What is measured, for the head of the report")->type_name("TEXT");
   app.add_option("--repetitions", options.repetitions, "How often everything runs, however long that takes")

@@ -32,7 +32,8 @@ void print_series(std::FILE* to, const std::vector<Result>& results, std::size_t
   for (const Result& result : results) {
     if (result.figure.chart.empty()) continue;
     const std::string name = result.figure.name.substr(0, result.figure.name.rfind('.'));
-    if (series.empty() || std::none_of(series.begin(), series.end(), [&](const auto& s) { return s.first == name; })) {
+    if (series.empty() ||
+        std::none_of(series.begin(), series.end(), [&](const auto& s) { return s.first == name; })) {
       series.push_back({name, {}});
     }
     for (auto& [known, points] : series) {

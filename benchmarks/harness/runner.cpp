@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <exception>
 #include <utility>
 
 #include "report/statistics.hpp"
@@ -62,8 +63,8 @@ class Collected {
   [[nodiscard]] bool empty() const noexcept { return slice_medians_.empty(); }
 
   [[nodiscard]] Result result(const Figure& figure) const {
-    return {figure,        !p99_.empty(), median(p50_),   median(p99_),
-            median(p999_), p50_,          slice_medians_, measurements_, curve_of(all_)};
+    return {figure, !p99_.empty(),  median(p50_),  median(p99_),  median(p999_),
+            p50_,   slice_medians_, measurements_, curve_of(all_)};
   }
 
  private:
@@ -77,10 +78,12 @@ class Collected {
 void run_slice(const Benchmark& benchmark, const Settings& settings, std::vector<Collected>& to) {
   ::alarm(kWatchdogSeconds);
   Run run{settings, benchmark.figures.size(), benchmark.sliced ? settings.slices() : 1};
+  struct Off {
+    ~Off() { ::alarm(0); }
+  } off;
   benchmark.run(run);
   const std::vector<Sample> samples = std::move(run).take();
   for (std::size_t figure = 0; figure < samples.size(); ++figure) to[figure].add_slice(samples[figure]);
-  ::alarm(0);
 }
 
 }  // namespace
@@ -88,33 +91,57 @@ void run_slice(const Benchmark& benchmark, const Settings& settings, std::vector
 double Result::spread() const noexcept { return relative_spread(medians); }
 
 std::vector<Result> run_all(const std::vector<Benchmark>& benchmarks, const Settings& settings,
-                            const Repetitions& repetitions, const Progress& progress) {
+                            const Repetitions& repetitions, const Progress& progress,
+                            std::vector<Failure>& failures) {
   using Clock = std::chrono::steady_clock;
   std::vector<std::vector<Collected>> found;
-  std::size_t steps = 0;
-  for (const Benchmark& benchmark : benchmarks) {
-    found.emplace_back(benchmark.figures.size());
-    steps += benchmark.sliced ? settings.slices() : 1;
-  }
-  steps *= repetitions.count;
+  for (const Benchmark& benchmark : benchmarks) found.emplace_back(benchmark.figures.size());
+  const auto divided =
+      std::count_if(benchmarks.begin(), benchmarks.end(), [](const Benchmark& one) { return one.sliced; });
+  const std::size_t steps_divided = static_cast<std::size_t>(divided) * settings.slices();
+  const std::size_t steps_whole = benchmarks.size() - static_cast<std::size_t>(divided);
 
+  // What is divided is taken to take half of a repetition's time, and so is the rest.
   std::size_t step = 0;
+  const auto part_done = [&](bool sliced, std::size_t repetition) {
+    const std::size_t all = sliced ? steps_divided : steps_whole;
+    const double part = static_cast<double>(step++) / static_cast<double>(all);
+    const double of_repetition =
+        steps_divided == 0 || steps_whole == 0 ? part : part / 2 + (sliced ? 0 : 0.5);
+    return (static_cast<double>(repetition) + of_repetition) / static_cast<double>(repetitions.count);
+  };
   const auto run_those = [&](bool sliced, std::size_t repetition) {
     for (std::size_t i = 0; i < benchmarks.size(); ++i) {
       if (benchmarks[i].sliced != sliced) continue;
-      progress({benchmarks[i].figures.front().name, repetition,
-                static_cast<double>(step++) / static_cast<double>(steps)});
-      run_slice(benchmarks[i], settings, found[i]);
+      const std::string& name = benchmarks[i].figures.front().name;
+      progress({name, repetition, part_done(sliced, repetition)});
+      try {
+        run_slice(benchmarks[i], settings, found[i]);
+      } catch (const std::exception& error) {
+        Failure failure{name, error.what()};
+        if (std::find(failures.begin(), failures.end(), failure) == failures.end()) {
+          failures.push_back(std::move(failure));
+        }
+      }
     }
   };
+
   const auto started = Clock::now();
+  const bool limited = repetitions.budget.count() > 0;
   for (std::size_t repetition = 0; repetition < repetitions.count; ++repetition) {
-    const auto passed = Clock::now() - started;
-    const bool in_time =
-        repetition == 0 || repetitions.budget.count() == 0 ||
-        passed + passed / static_cast<Clock::rep>(repetition) <= Clock::duration{repetitions.budget};
-    if (!in_time) break;
-    for (std::size_t slice = 0; slice < settings.slices(); ++slice) run_those(true, repetition);
+    const auto now = Clock::now();
+    const auto passed = now - started;
+    const bool in_time = repetition == 0 || passed + passed / static_cast<Clock::rep>(repetition) <=
+                                                Clock::duration{repetitions.budget};
+    if (limited && !in_time) break;
+    const auto slices_end =
+        now + Clock::duration{repetitions.budget} / static_cast<Clock::rep>(2 * repetitions.count);
+    step = 0;
+    for (std::size_t slice = 0; slice < settings.slices(); ++slice) {
+      if (limited && slice > 0 && Clock::now() > slices_end) break;
+      run_those(true, repetition);
+    }
+    step = 0;
     run_those(false, repetition);
     for (auto& figures : found) {
       for (Collected& figure : figures) figure.end_repetition();

@@ -47,17 +47,26 @@ struct RunStep {
 /// Called before each slice of each benchmark.
 using Progress = std::function<void(const RunStep&)>;
 
-/// How often, and how long at the most: a repetition that is not likely to end in time is not begun.
+/// How often, and about how long at the most: on a slow machine there are fewer slices, and a repetition that is not
+/// likely to end in time is not begun.
 struct Repetitions {
   std::size_t count = 3;
   std::chrono::seconds budget{0};  ///< 0: whatever it takes
 };
 
+/// A benchmark that threw instead of measuring: its slice does not count.
+struct Failure {
+  std::string benchmark;
+  std::string reason;
+  friend bool operator==(const Failure&, const Failure&) = default;
+};
+
 /// Runs a slice of each benchmark, then the next slice of each, ..., then the undivided ones; and all that again for
 /// each repetition. The machine drifts (the CPUs of a guest move, and a cache line takes 110 ns or 390 from one to the
 /// other), and A B A B shares the drift out evenly where A A B B would make it look like a difference. The results are
-/// in the order of the figures.
+/// in the order of the figures; those of which nothing was measured are left out. `failures` gets each failure once.
 std::vector<Result> run_all(const std::vector<Benchmark>& benchmarks, const Settings& settings,
-                            const Repetitions& repetitions, const Progress& progress);
+                            const Repetitions& repetitions, const Progress& progress,
+                            std::vector<Failure>& failures);
 
 }  // namespace weft::bench

@@ -52,11 +52,13 @@ class PosixQueue {
 };
 
 void put(int queue, const Message& message) {
-  if (::mq_send(queue, reinterpret_cast<const char*>(message.data()), message.size(), 0) != 0) fail("mq_send");
+  if (::mq_send(queue, reinterpret_cast<const char*>(message.data()), message.size(), 0) != 0)
+    fail("mq_send");
 }
 
 void take(int queue, Message& message) {
-  if (::mq_receive(queue, reinterpret_cast<char*>(message.data()), message.size(), nullptr) < 0) fail("mq_receive");
+  if (::mq_receive(queue, reinterpret_cast<char*>(message.data()), message.size(), nullptr) < 0)
+    fail("mq_receive");
 }
 
 void posix_echo() {
@@ -69,7 +71,8 @@ void posix_echo() {
 
 class PosixLink {
  public:
-  explicit PosixLink(const Run& run) : peer_{"peers.posix_mq_echo", {there_.fd(), back_.fd()}, run.peer_cpu()} {}
+  explicit PosixLink(const Run& run)
+      : peer_{"peers.posix_mq_echo", {there_.fd(), back_.fd()}, run.peer_cpu()} {}
 
   // Never more than both queues and the other side's hand hold, or both sides would wait for room for ever.
   void ask(std::size_t count) {
@@ -159,7 +162,8 @@ void add_message_queue_peers(std::vector<Benchmark>& to) {
   add_peer("peers.boost_mq_echo", boost_echo);
   add_link_peer<PosixLink>(to, "posix_mq", "POSIX message queue");
   // baseline.message_queue.round_trip is among the core's figures.
-  to.push_back({{pipelined_of("message_queue", "Boost.Interprocess message_queue")}, link_pipelined<BoostLink>});
+  to.push_back(
+      {{pipelined_of("message_queue", "Boost.Interprocess message_queue")}, link_pipelined<BoostLink>});
 }
 
 }  // namespace weft::bench

@@ -16,7 +16,9 @@ namespace {
 // Puts the arena's thread on its CPU when it comes.
 class OnCpu : public oneapi::tbb::task_scheduler_observer {
  public:
-  OnCpu(oneapi::tbb::task_arena& arena, int cpu) : task_scheduler_observer{arena}, cpu_{cpu} { observe(true); }
+  OnCpu(oneapi::tbb::task_arena& arena, int cpu) : task_scheduler_observer{arena}, cpu_{cpu} {
+    observe(true);
+  }
   ~OnCpu() override { observe(false); }
   void on_scheduler_entry(bool) override { pin(cpu_); }
 

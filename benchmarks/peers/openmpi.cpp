@@ -40,7 +40,8 @@ void send(const Message& message, int to, int tag) {
 
 int receive(Message& message, int from) {
   MPI_Status status;
-  MPI_Recv(message.data(), static_cast<int>(message.size()), MPI_BYTE, from, MPI_ANY_TAG, MPI_COMM_WORLD, &status);
+  MPI_Recv(message.data(), static_cast<int>(message.size()), MPI_BYTE, from, MPI_ANY_TAG, MPI_COMM_WORLD,
+           &status);
   return status.MPI_TAG;
 }
 

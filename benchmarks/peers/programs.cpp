@@ -11,8 +11,8 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -43,7 +43,8 @@ constexpr Program kPrograms[] = {
     {"capnp", "Cap'n Proto RPC", "weft-bench-capnp", "", "libcapnp-dev capnproto"},
     {"grpc", "gRPC over a UNIX socket", "weft-bench-grpc", "", "libgrpc++-dev protobuf-compiler-grpc"},
     {"openmpi", "OpenMPI", "weft-bench-openmpi",
-     "mpirun --allow-run-as-root --oversubscribe --bind-to none --mca btl self,vader -n 2", "libopenmpi-dev openmpi-bin"},
+     "mpirun --allow-run-as-root --oversubscribe --bind-to none --mca btl self,vader -n 2",
+     "libopenmpi-dev openmpi-bin"},
     {"python_process_pool", "Python ProcessPoolExecutor", "process_pool.py", "python3 -B", "python3"},
     {"node_worker_threads", "Node worker_threads (threads)", "worker_threads.mjs", "node", "nodejs"},
     {"node_child_process", "Node child_process", "child_process.mjs", "node", "nodejs"},
@@ -138,8 +139,9 @@ void record(Run& run, const std::string& text) {
 
 void measure(Run& run, const Program& program, const char* figure, std::vector<std::string>& absent) {
   std::vector<std::string> command = words(program.starter);
-  for (const std::string& word : {file_of(program), std::string{figure}, std::to_string(run.cpu()),
-                                  std::to_string(run.peer_cpu()), std::string{run.quick() ? "quick" : "full"}}) {
+  for (const std::string& word :
+       {file_of(program), std::string{figure}, std::to_string(run.cpu()), std::to_string(run.peer_cpu()),
+        std::string{run.quick() ? "quick" : "full"}}) {
     command.push_back(word);
   }
   try {
@@ -156,7 +158,8 @@ void measure(Run& run, const Program& program, const char* figure, std::vector<s
 void add_program_peers(std::vector<Benchmark>& to, std::vector<std::string>& absent) {
   for (const Program& program : kPrograms) {
     if (!here(program)) {
-      absent.push_back(fmt::format("{} (Debian: {}; ./tools/bench --peers installs it)", program.label, program.package));
+      absent.push_back(
+          fmt::format("{} (Debian: {}; ./tools/bench --peers installs it)", program.label, program.package));
       continue;
     }
     to.push_back({{round_trip_of(program.id, program.label)},

@@ -4,9 +4,9 @@
 #include <zmq.h>
 
 #include <cstdlib>
-#include <stdexcept>
 #include <initializer_list>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include "harness/peer.hpp"

@@ -49,7 +49,8 @@ std::vector<Change> changes_since(const EarlierRun& earlier, const std::vector<R
     const bool sliced = before.medians.size() == result.slice_medians.size();
     const PairedRatio paired = paired_ratio(sliced ? result.slice_medians : result.medians, before.medians);
     if (paired.pairs == 0) continue;
-    changes.push_back({result.figure.name, result.figure.unit, before.p50, result.p50, paired.ratio, paired.pairs});
+    changes.push_back(
+        {result.figure.name, result.figure.unit, before.p50, result.p50, paired.ratio, paired.pairs});
   }
   return changes;
 }
@@ -64,7 +65,9 @@ void print_changes(std::FILE* to, const std::string& path, const std::vector<Cha
     fmt::print(to, "{:<{}}  {:>10}  {:>10}  {:>5.2f} x  {:.2f} to {:.2f}{}\n", change.name, width,
                in_words(change.before, change.unit), in_words(change.now, change.unit), change.ratio.value,
                change.ratio.low, change.ratio.high,
-               !change.certain() ? "" : change.worse() ? "  worse" : "  better");
+               !change.certain() ? ""
+               : change.worse()  ? "  worse"
+                                 : "  better");
   }
 }
 

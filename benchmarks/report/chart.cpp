@@ -69,13 +69,16 @@ class Ruler {
   }
 
   /// 0 to 1 within the axis.
-  [[nodiscard]] double part(double value) const { return (place(value, axis_.scale) - low_) / (high_ - low_); }
+  [[nodiscard]] double part(double value) const {
+    return (place(value, axis_.scale) - low_) / (high_ - low_);
+  }
   [[nodiscard]] const std::vector<double>& ticks() const noexcept { return ticks_; }
 
  private:
   void set_linear(double greatest) {
     // Bytes are told in KiB and MiB, whole ones of which make better marks.
-    const double unit = axis_.unit == "bytes" && greatest >= 1024 ? std::exp2(10 * std::floor(std::log2(greatest) / 10)) : 1;
+    const double unit =
+        axis_.unit == "bytes" && greatest >= 1024 ? std::exp2(10 * std::floor(std::log2(greatest) / 10)) : 1;
     const double step = nice_step(greatest > 0 ? greatest / unit : 1) * unit;
     high_ = std::ceil(greatest / step) * step;
     if (high_ <= 0) high_ = step;
@@ -120,7 +123,9 @@ class Ruler {
   std::vector<double> ticks_;
 };
 
-double across(const Ruler& ruler, double value) { return kLeft + ruler.part(value) * (kWidth - kLeft - kRight); }
+double across(const Ruler& ruler, double value) {
+  return kLeft + ruler.part(value) * (kWidth - kLeft - kRight);
+}
 
 double up(const Ruler& ruler, double value) {
   return kHeight - kBottom - ruler.part(value) * (kHeight - kTop - kBottom);
@@ -163,10 +168,18 @@ std::string escaped(std::string_view text) {
   std::string result;
   for (const char c : text) {
     switch (c) {
-      case '&': result += "&amp;"; break;
-      case '<': result += "&lt;"; break;
-      case '>': result += "&gt;"; break;
-      case '"': result += "&quot;"; break;
+      case '&':
+        result += "&amp;";
+        break;
+      case '<':
+        result += "&lt;";
+        break;
+      case '>':
+        result += "&gt;";
+        break;
+      case '"':
+        result += "&quot;";
+        break;
       default:
         // Control characters have no place in XML.
         if (static_cast<unsigned char>(c) >= 0x20 || c == '\n') result += c;
@@ -184,7 +197,10 @@ std::string tick_name(double value, const Axis& axis) {
   static constexpr Step kTimes[] = {{1e9, " s"}, {1e6, " ms"}, {1e3, " us"}, {0, " ns"}};
   static constexpr Step kRates[] = {{1e9, " G/s"}, {1e6, " M/s"}, {1e3, " k/s"}, {0, "/s"}};
   static constexpr Step kSizes[] = {{1U << 30, " GiB"}, {1U << 20, " MiB"}, {1U << 10, " KiB"}, {0, " B"}};
-  const Step* steps = axis.unit == "ns" ? kTimes : axis.unit == "1/s" ? kRates : axis.unit == "bytes" ? kSizes : nullptr;
+  const Step* steps = axis.unit == "ns"      ? kTimes
+                      : axis.unit == "1/s"   ? kRates
+                      : axis.unit == "bytes" ? kSizes
+                                             : nullptr;
   if (steps == nullptr) return fmt::format("{:.4g}{}", value, axis.unit == "x" ? " x" : "");
   while (value < steps->from * 0.9999) ++steps;
   return fmt::format("{:.4g}{}", steps->from > 0 ? value / steps->from : value, steps->name);
@@ -193,8 +209,8 @@ std::string tick_name(double value, const Axis& axis) {
 std::string draw(const LineChart& chart) {
   const Ruler x{chart.x, values_of(chart, &Point::x)};
   const Ruler y{chart.y, values_of(chart, &Point::y)};
-  std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", kWidth, kHeight,
-                                escaped(chart.y.label + " against " + chart.x.label));
+  std::string svg = fmt::format("<svg viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{}\">\n", kWidth,
+                                kHeight, escaped(chart.y.label + " against " + chart.x.label));
   svg += frame(chart, x, y);
   for (std::size_t i = 0; i < chart.lines.size(); ++i) {
     const Line& line = chart.lines[i];
@@ -206,13 +222,13 @@ std::string draw(const LineChart& chart) {
       const double at_y = up(y, point.y);
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", at_x, at_y);
       if (!chart.dots) continue;
-      dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}: {}, {}</title></circle>\n", at_x,
-                          at_y, escaped(line.label), escaped(tick_name(point.x, chart.x)),
+      dots += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"3\"><title>{}: {}, {}</title></circle>\n",
+                          at_x, at_y, escaped(line.label), escaped(tick_name(point.x, chart.x)),
                           escaped(in_words(point.y, chart.y.unit)));
     }
     if (path.empty()) continue;
-    svg += fmt::format("<g class=\"line c{}{}\"><path d=\"{}\"><title>{}</title></path>\n{}</g>\n", i % kColors,
-                       i >= kColors ? " dashed" : "", path, escaped(line.label), dots);
+    svg += fmt::format("<g class=\"line c{}{}\"><path d=\"{}\"><title>{}</title></path>\n{}</g>\n",
+                       i % kColors, i >= kColors ? " dashed" : "", path, escaped(line.label), dots);
   }
   return svg + "</svg>\n";
 }
@@ -237,8 +253,9 @@ std::string draw(const BarChart& chart) {
     if (log) part = bar.value > 0 ? 0.1 + 0.9 * std::log(bar.value / least) / std::log(greatest / least) : 0;
     svg += text(0, top + 14, "start", bar.label);
     svg += text(kWidth, top + 14, "end", in_words(bar.value, chart.unit) + (bar.doubtful ? " (!)" : ""));
-    svg += fmt::format("<rect class=\"bar c{}\" x=\"0\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"9\" rx=\"2\"/>\n",
-                       bar.ours ? 0 : 1, top + 19, std::max(1.0, part * kWidth));
+    svg +=
+        fmt::format("<rect class=\"bar c{}\" x=\"0\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"9\" rx=\"2\"/>\n",
+                    bar.ours ? 0 : 1, top + 19, std::max(1.0, part * kWidth));
   }
   return svg + "</svg>\n";
 }

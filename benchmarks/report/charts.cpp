@@ -25,25 +25,40 @@ struct Sweep {
 
 const std::vector<Sweep>& sweeps() {
   static const std::vector<Sweep> all{
-      {"payload", "Round trip by size of the payload",
-       "From submit to the value. What is copied takes longer the more there is; a Buffer is handed over where it lies.",
-       {"bytes there and back", "bytes", log}, {"time of the call", "ns", log}},
-      {"in_flight", "Throughput by tasks in flight",
-       "Empty tasks through one worker: with one in flight this is the round trip, with many the two sides work at the "
+      {"payload",
+       "Round trip by size of the payload",
+       "From submit to the value. What is copied takes longer the more there is; a Buffer is handed over "
+       "where it lies.",
+       {"bytes there and back", "bytes", log},
+       {"time of the call", "ns", log}},
+      {"in_flight",
+       "Throughput by tasks in flight",
+       "Empty tasks through one worker: with one in flight this is the round trip, with many the two sides "
+       "work at the "
        "same time.",
-       {"tasks in flight", "", log}, {"tasks", "1/s", log}},
-      {"workers", "Throughput by number of workers",
+       {"tasks in flight", "", log},
+       {"tasks", "1/s", log}},
+      {"workers",
+       "Throughput by number of workers",
        "1024 tasks in flight, nobody pinned, up to four workers a CPU. The parent needs a CPU too.",
-       {"workers", "", linear}, {"tasks", "1/s", log}},
-      {"idle", "Spinning, parking and the time before the call",
+       {"workers", "", linear},
+       {"tasks", "1/s", log}},
+      {"idle",
+       "Spinning, parking and the time before the call",
        "A side that has had nothing to do for a while goes to sleep, and the next call has to wake it.",
-       {"idle before the call", "ns", log}, {"time of the call", "ns", log}},
-      {"break_even", "Break-even: from which task on a pool pays",
+       {"idle before the call", "ns", log},
+       {"time of the call", "ns", log}},
+      {"break_even",
+       "Break-even: from which task on a pool pays",
        "Time of the plain loop / time of the pool, the same tasks, 256 in flight. Above 1 the pool wins.",
-       {"CPU time of a task", "ns", log}, {"speed-up", "x", linear}},
-      {"memory", "Memory of a waiting worker",
-       "Proportional set size: its own pages and its share of those that others have too, the mean of all workers.",
-       {"workers", "", linear}, {"memory of each", "bytes", linear}},
+       {"CPU time of a task", "ns", log},
+       {"speed-up", "x", linear}},
+      {"memory",
+       "Memory of a waiting worker",
+       "Proportional set size: its own pages and its share of those that others have too, the mean of all "
+       "workers.",
+       {"workers", "", linear},
+       {"memory of each", "bytes", linear}},
   };
   return all;
 }
@@ -85,8 +100,8 @@ Section distributions(const std::vector<Result>& results) {
   add_found(section.results, results,
             {"limit.bounce", "ring.round_trip", "task.empty.round_trip", "task.string.round_trip",
              "buffer.1MiB.round_trip", "task.parked.round_trip", "limit.eventfd_pair",
-             "baseline.unix_socket.round_trip", "baseline.pipe.round_trip", "baseline.message_queue.round_trip",
-             "baseline.asio_thread_pool.round_trip"});
+             "baseline.unix_socket.round_trip", "baseline.pipe.round_trip",
+             "baseline.message_queue.round_trip", "baseline.asio_thread_pool.round_trip"});
   for (const Result* const result : section.results) {
     Line line{result->figure.name, {}};
     for (const Quantile& point : result->curve) line.points.push_back({point.part, point.value});
@@ -96,7 +111,8 @@ Section distributions(const std::vector<Result>& results) {
 }
 
 Section sweep(const std::vector<Result>& results, const Sweep& what) {
-  Section section{what.id, what.title, what.text, LineChart{what.x, what.y, {}}, {}, {}, of_chart(results, what.id)};
+  Section section{
+      what.id, what.title, what.text, LineChart{what.x, what.y, {}}, {}, {}, of_chart(results, what.id)};
   for (const Result* const result : section.results) {
     auto& lines = section.lines->lines;
     auto line = std::find_if(lines.begin(), lines.end(),
@@ -148,10 +164,11 @@ std::vector<Section> sections_of(const std::vector<Result>& results) {
   add_found(round_trips, results,
             {"limit.bounce", "baseline.unix_socket.round_trip", "baseline.pipe.round_trip",
              "baseline.message_queue.round_trip"});
-  all.push_back(bars("peers", "Peers: one call",
-                     "The median of a request of 32 bytes and its answer of 32 bytes, the next after the answer; each peer "
-                     "as its own manual has it, both sides pinned. Pools of threads run a task that returns 32 bytes.",
-                     ranked(std::move(round_trips), true)));
+  all.push_back(bars(
+      "peers", "Peers: one call",
+      "The median of a request of 32 bytes and its answer of 32 bytes, the next after the answer; each peer "
+      "as its own manual has it, both sides pinned. Pools of threads run a task that returns 32 bytes.",
+      ranked(std::move(round_trips), true)));
   all.push_back(bars("peers_pipelined", "Peers: 256 in flight",
                      "The same with 256 requests under way, to one worker: calls a second.",
                      ranked(of_chart(results, "peers.pipelined"), false)));
@@ -161,9 +178,10 @@ std::vector<Section> sections_of(const std::vector<Result>& results) {
   }
   auto starts = beginning(results, "worker.start.");
   add_found(starts, results, {"worker.life.exec", "limit.posix_spawn"});
-  all.push_back(bars("start", "Starting a worker",
-                     "From nothing to the first result; limit.posix_spawn is an empty program from its start to its end.",
-                     std::move(starts)));
+  all.push_back(bars(
+      "start", "Starting a worker",
+      "From nothing to the first result; limit.posix_spawn is an empty program from its start to its end.",
+      std::move(starts)));
   all.push_back(bars("cpu_time", "CPU time of a task", "Of both processes, by the kernel's count.",
                      of_chart(results, "cpu_time")));
 

@@ -95,13 +95,13 @@ std::string report_csv(const ReportData& data) {
   std::string csv = "name,unit,p50,p99,p999,spread,too_wide,runs,measurements,chart,series,x\r\n";
   for (const Result& result : data.results) {
     const Figure& figure = result.figure;
-    csv += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\r\n", csv_field(figure.name), csv_field(figure.unit),
-                       short_number(result.p50),
+    csv += fmt::format("{},{},{},{},{},{},{},{},{},{},{},{}\r\n", csv_field(figure.name),
+                       csv_field(figure.unit), short_number(result.p50),
                        result.distribution ? fmt::format("{}", short_number(result.p99)) : "",
                        result.distribution ? fmt::format("{}", short_number(result.p999)) : "",
-                       short_number(result.spread()), result.spread() > kSpreadWide ? 1 : 0, result.medians.size(),
-                       result.measurements, csv_field(figure.chart), csv_field(figure.series),
-                       figure.chart.empty() ? "" : fmt::format("{}", figure.x));
+                       short_number(result.spread()), result.spread() > kSpreadWide ? 1 : 0,
+                       result.medians.size(), result.measurements, csv_field(figure.chart),
+                       csv_field(figure.series), figure.chart.empty() ? "" : fmt::format("{}", figure.x));
   }
   return csv;
 }

@@ -47,17 +47,19 @@ std::string legend(const LineChart& chart) {
 }
 
 std::string section(const Section& section) {
-  std::string html =
-      fmt::format("<section id=\"{}\"><h2>{}</h2>\n<p>{}</p>\n", section.id, escaped(section.title), escaped(section.text));
+  std::string html = fmt::format("<section id=\"{}\"><h2>{}</h2>\n<p>{}</p>\n", section.id,
+                                 escaped(section.title), escaped(section.text));
   if (section.lines) html += legend(*section.lines) + draw(*section.lines);
   if (section.bars) html += draw(*section.bars);
-  for (const std::string& finding : section.findings) html += "<p class=\"finding\">" + escaped(finding) + "</p>\n";
+  for (const std::string& finding : section.findings)
+    html += "<p class=\"finding\">" + escaped(finding) + "</p>\n";
   const auto wide = std::count_if(section.results.begin(), section.results.end(),
                                   [](const Result* result) { return result->spread() > kSpreadWide; });
   if (wide > 0) {
-    html += fmt::format("<p class=\"wide\">{} of {} figures have repetitions that lie more than {:.0f} % apart: "
-                        "something else was running, do not quote those marked in the table.</p>\n",
-                        wide, section.results.size(), kSpreadWide * 100);
+    html += fmt::format(
+        "<p class=\"wide\">{} of {} figures have repetitions that lie more than {:.0f} % apart: "
+        "something else was running, do not quote those marked in the table.</p>\n",
+        wide, section.results.size(), kSpreadWide * 100);
   }
   return html + fmt::format("<details><summary>{} figures</summary>\n", section.results.size()) +
          table_of(section.results) + "</details></section>\n";
@@ -66,16 +68,22 @@ std::string section(const Section& section) {
 std::string changes_of(const ReportData& data) {
   if (data.compared_with.empty()) return "";
   std::string html = fmt::format(
-      "<section id=\"changes\"><h2>Against {}</h2>\n<p>Now / before, the median over pairs of slices in the same place "
-      "of both runs, with its 95 % bootstrap interval. Look at the limits first: what they changed, the machine "
-      "did.</p>\n<div class=\"scroll\"><table><thead><tr><th>name</th><th>before</th><th>now</th><th>ratio</th>"
+      "<section id=\"changes\"><h2>Against {}</h2>\n<p>Now / before, the median over pairs of slices in the "
+      "same place "
+      "of both runs, with its 95 % bootstrap interval. Look at the limits first: what they changed, the "
+      "machine "
+      "did.</p>\n<div "
+      "class=\"scroll\"><table><thead><tr><th>name</th><th>before</th><th>now</th><th>ratio</th>"
       "<th>95 %</th><th></th></tr></thead><tbody>\n",
       escaped(data.compared_with));
   for (const Change& change : data.changes) {
     html += "<tr>" + cell(change.name) + cell(in_words(change.before, change.unit)) +
             cell(in_words(change.now, change.unit)) + cell(fmt::format("{:.2f} x", change.ratio.value)) +
             cell(fmt::format("{:.2f} to {:.2f}", change.ratio.low, change.ratio.high)) +
-            cell(!change.certain() ? "" : change.worse() ? "worse" : "better") + "</tr>\n";
+            cell(!change.certain() ? ""
+                 : change.worse()  ? "worse"
+                                   : "better") +
+            "</tr>\n";
   }
   return html + "</tbody></table></div></section>\n";
 }
@@ -102,7 +110,8 @@ std::string report_html(const ReportData& data) {
   std::string html = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
-      "<meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n<style>{}</style></head>\n<body>\n"
+      "<meta name=\"color-scheme\" content=\"light "
+      "dark\">\n<title>{}</title>\n<style>{}</style></head>\n<body>\n"
       "<h1>{}</h1>\n<p>{}weft bench, {}</p>\n",
       title, kStyle, title, escaped(data.label.empty() ? "" : data.label + ", "),
       escaped(data.machine.empty() ? "" : data.machine.front().value));

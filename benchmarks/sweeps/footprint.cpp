@@ -4,10 +4,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cerrno>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -89,8 +89,8 @@ std::size_t now_and_then(Pool& pool, std::size_t tasks) {
 
 void add_memory_sweep(std::vector<Benchmark>& to) {
   for (const std::size_t workers : {1U, 2U, 4U, 8U, 16U}) {
-    to.push_back({{{"memory.pss_each." + std::to_string(workers), "bytes", "memory", "a worker started by exec",
-                    static_cast<double>(workers)}},
+    to.push_back({{{"memory.pss_each." + std::to_string(workers), "bytes", "memory",
+                    "a worker started by exec", static_cast<double>(workers)}},
                   [workers](Run& run) { pss_each(run, workers); }});
   }
 }

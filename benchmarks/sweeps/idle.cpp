@@ -51,7 +51,9 @@ void asleep(Run& run, nanoseconds idle) {
       });
 }
 
-void raw(Run& run, nanoseconds idle) { eventfd_round_trips(run, kTime, [=] { do_nothing_for(idle); }); }
+void raw(Run& run, nanoseconds idle) {
+  eventfd_round_trips(run, kTime, [=] { do_nothing_for(idle); });
+}
 
 }  // namespace
 

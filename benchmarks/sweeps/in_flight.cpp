@@ -42,8 +42,8 @@ void through_asio(Run& run, std::size_t count) {
 void add_flight_sweep(std::vector<Benchmark>& to) {
   for (std::size_t count = 1; count <= 4096; count *= 4) {
     const auto add = [&](const char* kind, const char* series, void (*through)(Run&, std::size_t)) {
-      to.push_back({{{std::string{"in_flight."} + kind + "." + std::to_string(count), "1/s", "in_flight", series,
-                      static_cast<double>(count)}},
+      to.push_back({{{std::string{"in_flight."} + kind + "." + std::to_string(count), "1/s", "in_flight",
+                      series, static_cast<double>(count)}},
                     [=](Run& run) { through(run, count); }});
     };
     add("weft", "weft, one worker process", through_weft);

@@ -39,9 +39,9 @@ void through_weft(Run& run, std::size_t workers, double us) {
 void through_asio(Run& run, std::size_t threads, double us) {
   asio::thread_pool pool{threads};
   const std::uint64_t passes = passes_in(us);
-  InFlight flying{kInFlight, [&] {
-                    return asio::post(pool, std::packaged_task<std::uint64_t()>{[=] { return burn(passes); }});
-                  }};
+  InFlight flying{
+      kInFlight,
+      [&] { return asio::post(pool, std::packaged_task<std::uint64_t()>{[=] { return burn(passes); }}); }};
   run.rate_for(kTime, [&] { return flying.pass(kAtOnce); });
 }
 

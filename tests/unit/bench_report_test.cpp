@@ -128,10 +128,12 @@ TEST(Histogram, percentiles_are_right_to_their_buckets) {
 }
 
 TEST(Runner, gives_a_curve_as_far_as_ten_measurements_are_left) {
-  const std::vector<Benchmark> benchmarks{{{{"some", "ns"}}, [](Run& run) {
+  const std::vector<Benchmark> benchmarks{{{{"some", "ns"}}, [](weft::bench::Run& run) {
                                              for (std::uint64_t i = 1; i <= 1000; ++i) run.span(i * 1000);
                                            }}};
-  const auto results = run_all(benchmarks, {}, {.count = 2}, [](const RunStep&) {});
+  std::vector<Failure> failures;
+  const auto results = run_all(
+      benchmarks, {}, {.count = 2}, [](const RunStep&) {}, failures);
   ASSERT_EQ(results.size(), 1);
   const std::vector<Quantile>& curve = results[0].curve;
   ASSERT_FALSE(curve.empty());
@@ -141,21 +143,57 @@ TEST(Runner, gives_a_curve_as_far_as_ten_measurements_are_left) {
 
 TEST(Runner, leaves_out_what_could_not_be_measured) {
   int calls = 0;
-  const std::vector<Benchmark> benchmarks{{{{"absent", "ns"}}, [](Run& run) { run.skip(); }},
-                                          {{{"present", "x"}}, [&](Run& run) { run.value(++calls); }}};
-  const auto results = run_all(benchmarks, {}, {.count = 3}, [](const RunStep&) {});
+  const std::vector<Benchmark> benchmarks{
+      {{{"absent", "ns"}}, [](weft::bench::Run& run) { run.skip(); }},
+      {{{"present", "x"}}, [&](weft::bench::Run& run) { run.value(++calls); }}};
+  std::vector<Failure> failures;
+  const auto results = run_all(
+      benchmarks, {}, {.count = 3}, [](const RunStep&) {}, failures);
   ASSERT_EQ(results.size(), 1);
   EXPECT_EQ(results[0].figure.name, "present");
   EXPECT_EQ(results[0].p50, 2);
 }
 
+TEST(Runner, goes_on_after_one_that_failed) {
+  int calls = 0;
+  const std::vector<Benchmark> benchmarks{
+      {{{"fails", "x"}}, [](weft::bench::Run&) { throw std::runtime_error{"why"}; }},
+      {{{"sometimes", "x"}}, [&](weft::bench::Run& run) {
+         if (++calls == 1) throw std::runtime_error{"once"};
+         run.value(calls);
+       }}};
+  std::vector<Failure> failures;
+  const auto results = run_all(
+      benchmarks, {}, {.count = 3}, [](const RunStep&) {}, failures);
+  ASSERT_EQ(results.size(), 1);
+  EXPECT_EQ(results[0].medians, (std::vector<double>{2, 3}));
+  EXPECT_EQ(failures, (std::vector<Failure>{{"fails", "why"}, {"sometimes", "once"}}));
+}
+
+TEST(Runner, divides_less_where_time_is_short) {
+  int calls = 0;
+  const std::vector<Benchmark> benchmarks{{{{"slow", "x"}},
+                                           [&](weft::bench::Run& run) {
+                                             std::this_thread::sleep_for(std::chrono::milliseconds{300});
+                                             run.value(++calls);
+                                           },
+                                           true}};
+  std::vector<Failure> failures;
+  const auto results = run_all(
+      benchmarks, {}, {.count = 1, .budget = std::chrono::seconds{1}}, [](const RunStep&) {}, failures);
+  EXPECT_GE(calls, 2);
+  EXPECT_LT(calls, 20);
+  EXPECT_EQ(results.at(0).slice_medians.size(), static_cast<std::size_t>(calls));
+}
+
 TEST(Runner, begins_no_repetition_that_would_come_too_late) {
   int calls = 0;
-  const std::vector<Benchmark> benchmarks{{{{"slow", "x"}}, [&](Run& run) {
+  const std::vector<Benchmark> benchmarks{{{{"slow", "x"}}, [&](weft::bench::Run& run) {
                                              std::this_thread::sleep_for(std::chrono::milliseconds{600});
                                              run.value(++calls);
                                            }}};
-  const auto results = run_all(benchmarks, {}, {.count = 3, .budget = std::chrono::seconds{1}}, [](const RunStep&) {});
+  const auto results = run_all(
+      benchmarks, {}, {.count = 3, .budget = std::chrono::seconds{1}}, [](const RunStep&) {}, failures);
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(results.at(0).medians.size(), 1);
 }
@@ -185,7 +223,8 @@ TEST(Changes, are_read_from_both_files) {
     EXPECT_EQ(earlier.at("a").p50, 2);
     EXPECT_EQ(earlier.at("a").medians, (std::vector<double>{1, 2, 3}));
   }
-  for (const char* const wrong : {"", "{", "{}", "[1]", "[{\"name\": 1}]", "[{\"name\": \"a\", \"p50\": \"x\"}]"}) {
+  for (const char* const wrong :
+       {"", "{", "{}", "[1]", "[{\"name\": 1}]", "[{\"name\": \"a\", \"p50\": \"x\"}]"}) {
     write_file(path, wrong);
     EXPECT_THROW(read_earlier(path), std::runtime_error) << wrong;
   }
@@ -234,13 +273,15 @@ TEST(Report, says_where_a_pool_begins_to_pay) {
 }
 
 TEST(Chart, leaves_out_what_a_logarithmic_axis_cannot_show) {
-  const LineChart chart{{"x", "", Axis::Scale::log}, {"y", "ns", Axis::Scale::log},
+  const LineChart chart{{"x", "", Axis::Scale::log},
+                        {"y", "ns", Axis::Scale::log},
                         {{"line", {{0, 1}, {1, 0}, {2, std::nan("")}, {4, 5}, {8, 9}}}}};
   const std::string svg = draw(chart);
   EXPECT_EQ(svg.find("nan"), std::string::npos);
   EXPECT_EQ(svg.find("inf"), std::string::npos);
   std::size_t dots = 0;
-  for (std::size_t at = svg.find("<circle"); at != std::string::npos; at = svg.find("<circle", at + 1)) ++dots;
+  for (std::size_t at = svg.find("<circle"); at != std::string::npos; at = svg.find("<circle", at + 1))
+    ++dots;
   EXPECT_EQ(dots, 2);
 }
 

@@ -67,7 +67,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   Options pages{.command = Command::pages, .out = "pages"};
 
   CLI::App app{
-      "Makes thumbnails of pictures and pictures of PDF pages, in worker processes; measures what that costs.", "weft"};
+      "Makes thumbnails of pictures and pictures of PDF pages, in worker processes; measures what that "
+      "costs.",
+      "weft"};
   app.set_version_flag("--version", "weft " WEFT_VERSION);
   app.require_subcommand(0, 1);
 

@@ -8,6 +8,7 @@
 #include <array>
 #include <boost/interprocess/ipc/message_queue.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <string>
@@ -55,29 +56,36 @@ void echo(int from, int to, std::size_t bytes) {
   while (read_all(from, message.data(), bytes)) write_all(to, message.data(), bytes);
 }
 
-void socket_round_trips(Run& run, const char* peer_name, std::size_t bytes, std::size_t count) {
+// The other side of all sockets: is told first how long a message is.
+constexpr const char* kSocketPeer = "baseline.unix_socket";
+
+void socket_peer() {
+  std::size_t bytes = 0;
+  if (!read_all(peer_fd(0), reinterpret_cast<std::byte*>(&bytes), sizeof bytes)) return;
+  echo(peer_fd(0), peer_fd(0), bytes);
+}
+
+// `measure` is given the round trip.
+template <class Measure>
+void with_socket(const Run& run, std::size_t bytes, Measure&& measure) {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail("socketpair");
   const base::UniqueFd mine{ends[0]};
   const base::UniqueFd theirs{ends[1]};
   std::vector<std::byte> message(bytes, std::byte{1});
   const Pinned pinned{run.cpu()};
-  const Peer peer{peer_name, {theirs.get()}, run.peer_cpu()};
-  run.each(count, [&] {
+  const Peer peer{kSocketPeer, {theirs.get()}, run.peer_cpu()};
+  write_all(mine.get(), reinterpret_cast<const std::byte*>(&bytes), sizeof bytes);
+  measure([&] {
     write_all(mine.get(), message.data(), bytes);
     read_all(mine.get(), message.data(), bytes);
   });
 }
 
-template <std::size_t kBytes>
-void socket_peer() {
-  echo(peer_fd(0), peer_fd(0), kBytes);
-}
-
-template <std::size_t kBytes>
-void add_socket(std::vector<Benchmark>& to, const char* name, std::size_t count) {
-  add_peer(name, socket_peer<kBytes>);
-  to.push_back({{{name, "ns"}}, [=](Run& run) { socket_round_trips(run, name, kBytes, count); }, true});
+void add_socket(std::vector<Benchmark>& to, const char* name, std::size_t bytes, std::size_t count) {
+  to.push_back({{{name, "ns"}},
+                [=](Run& run) { with_socket(run, bytes, [&](auto&& once) { run.each(count, once); }); },
+                true});
 }
 
 void pipe_peer() { echo(peer_fd(0), peer_fd(1), sizeof(Message)); }
@@ -160,13 +168,18 @@ void message_queue_round_trips(Run& run) {
 
 }  // namespace
 
+void socket_round_trips(Run& run, std::size_t bytes, std::chrono::nanoseconds time) {
+  with_socket(run, bytes, [&](auto&& once) { run.each_for(time, once); });
+}
+
 void add_baselines(std::vector<Benchmark>& to) {
+  add_peer(kSocketPeer, socket_peer);
   add_peer("baseline.pipe", pipe_peer);
   add_peer("baseline.message_queue", message_queue_peer);
-  add_socket<sizeof(Message)>(to, "baseline.unix_socket.round_trip", 50'000);
-  add_socket<64U << 10>(to, "baseline.unix_socket.64KiB.round_trip", 4'000);
-  add_socket<1U << 20>(to, "baseline.unix_socket.1MiB.round_trip", 300);
-  add_socket<16U << 20>(to, "baseline.unix_socket.16MiB.round_trip", 30);
+  add_socket(to, "baseline.unix_socket.round_trip", sizeof(Message), 50'000);
+  add_socket(to, "baseline.unix_socket.64KiB.round_trip", 64U << 10, 4'000);
+  add_socket(to, "baseline.unix_socket.1MiB.round_trip", 1U << 20, 300);
+  add_socket(to, "baseline.unix_socket.16MiB.round_trip", 16U << 20, 30);
   to.push_back({{{"baseline.pipe.round_trip", "ns"}}, pipe_round_trips, true});
   to.push_back({{{"baseline.message_queue.round_trip", "ns"}}, message_queue_round_trips, true});
 }

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <cstddef>
+#include <functional>
 #include <vector>
 
 #include "harness/benchmark.hpp"
@@ -18,6 +21,11 @@ void add_channels(std::vector<Benchmark>& to);
 void add_buffers(std::vector<Benchmark>& to);
 void add_workers(std::vector<Benchmark>& to);
 void add_overcommit(std::vector<Benchmark>& to);
+
+// What sweeps measure too, for `time`: two processes that sleep in each call, and a socket; `between` comes before each
+// call, outside the clock.
+void eventfd_round_trips(Run& run, std::chrono::nanoseconds time, const std::function<void()>& between);
+void socket_round_trips(Run& run, std::size_t bytes, std::chrono::nanoseconds time);
 
 /// Which figures are held against which, and what weft has promised.
 std::vector<Comparison> comparisons();

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -115,8 +116,9 @@ void eventfd_pair_peer() {
   }
 }
 
-template <class Between>
-void eventfd_pair(Run& run, std::size_t count, Between between) {
+// `measure` is given the round trip.
+template <class Measure>
+void eventfd_pair(Run& run, Measure&& measure) {
   const auto mail = Shared<Mail>::create();
   const base::UniqueFd to_peer{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   const base::UniqueFd to_us{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -124,14 +126,16 @@ void eventfd_pair(Run& run, std::size_t count, Between between) {
   const Pinned pinned{run.cpu()};
   const Peer peer{"limit.eventfd_pair", {mail.fd(), to_peer.get(), to_us.get()}, run.peer_cpu()};
   std::uint64_t question = 0;
-  run.each(
-      count,
-      [&] {
-        mail->question.store(++question, std::memory_order_release);
-        Bell::ring(to_peer.get());
-        while (mail->answer.load(std::memory_order_acquire) != question) mine.sleep();
-      },
-      between);
+  measure([&] {
+    mail->question.store(++question, std::memory_order_release);
+    Bell::ring(to_peer.get());
+    while (mail->answer.load(std::memory_order_acquire) != question) mine.sleep();
+  });
+}
+
+template <class Between>
+void eventfd_pair(Run& run, std::size_t count, Between between) {
+  eventfd_pair(run, [&](auto&& once) { run.each(count, once, between); });
 }
 
 void posix_spawn_empty(Run& run) {
@@ -152,6 +156,10 @@ void copy_memory(Run& run, std::size_t bytes) {
 }
 
 }  // namespace
+
+void eventfd_round_trips(Run& run, std::chrono::nanoseconds time, const std::function<void()>& between) {
+  eventfd_pair(run, [&](auto&& once) { run.each_for(time, once, between); });
+}
 
 void add_limits(std::vector<Benchmark>& to) {
   add_peer("limit.eventfd_pair", eventfd_pair_peer);

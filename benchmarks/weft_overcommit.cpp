@@ -1,12 +1,12 @@
 // More workers than CPUs: tasks of 1 us and of 1 ms, as much work of the one as of the other. Nobody is pinned.
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
 #include "benchmarks.hpp"
 #include "weft_pool.hpp"
+#include "work.hpp"
 
 namespace weft::bench {
 
@@ -15,32 +15,8 @@ namespace {
 constexpr std::size_t kInFlight = 1024;
 constexpr std::size_t kShortForOneLong = 1000;
 
-// Work that takes CPU time rather than time: a task that watched a clock would be done sooner the longer it was kept
-// from running. Each pass waits for the last.
-std::uint64_t burn(std::uint64_t passes) {
-  std::uint64_t value = passes | 1;
-  for (std::uint64_t i = 0; i < passes; ++i) value = value * 6364136223846793005U + 1442695040888963407U;
-  return value;
-}
-
-// Passes of burn() in a microsecond, found where nothing disturbed it.
-std::uint64_t passes_per_us() {
-  static const std::uint64_t passes = [] {
-    constexpr std::uint64_t kTried = 100'000;
-    std::uint64_t best = UINT64_MAX;
-    for (int i = 0; i < 20; ++i) {
-      const std::uint64_t begin = Timer::start();
-      keep(burn(kTried));
-      best = std::min(best, Timer::stop() - begin);
-    }
-    return static_cast<std::uint64_t>(static_cast<double>(kTried) /
-                                      (static_cast<double>(best) * Timer::tick_ns()) * 1e3);
-  }();
-  return passes;
-}
-
 void mixed(Run& run, std::size_t workers) {
-  const std::uint64_t us = passes_per_us();
+  const auto us = static_cast<std::uint64_t>(passes_per_us());
   Pool pool{pool_of(workers)};
   std::size_t submitted = 0;
   const auto next = [&] { return pool.submit<burn>(++submitted % kShortForOneLong == 0 ? 1000 * us : us); };

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
+#include <vector>
 #include <weft/weft.hpp>
 
 #include "harness/benchmark.hpp"
@@ -30,6 +32,37 @@ class PinnedPool {
 
  public:
   Pool pool;
+};
+
+/// Always `count` executions of what `submit` returns; each pass takes the value of the oldest and submits another one.
+template <class Submit>
+class InFlight {
+ public:
+  InFlight(std::size_t count, Submit submit) : submit_{std::move(submit)} {
+    flying_.reserve(count);
+    for (std::size_t i = 0; i < count; ++i) flying_.push_back(submit_());
+  }
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
+  ~InFlight() {
+    for (auto& one : flying_) keep(one.get());
+  }
+
+  /// Returns `count`.
+  std::size_t pass(std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) {
+      auto& oldest = flying_[next_];
+      keep(oldest.get());
+      oldest = submit_();
+      if (++next_ == flying_.size()) next_ = 0;
+    }
+    return count;
+  }
+
+ private:
+  Submit submit_;
+  std::vector<decltype(std::declval<Submit&>()())> flying_;
+  std::size_t next_ = 0;
 };
 
 }  // namespace weft::bench

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,10 +12,14 @@
 
 namespace weft::bench {
 
-/// One line of the table.
+/// One line of the table, or one point of a chart.
 struct Figure {
   std::string name;  ///< what.it.is, as the JSON has it
   std::string unit;  ///< "ns", "bytes", "1/s", ...
+  // Which chart of the report it is a point of, and where (report/charts.cpp); empty for those of core.json.
+  std::string chart = {};   ///< its id
+  std::string series = {};  ///< what its line is called
+  double x = 0;
 };
 
 /// What one slice found of one figure: many values (a latency, in ticks, the timer's cost included) or a single one.
@@ -28,6 +33,9 @@ struct Settings {
   int cpu = 0;         ///< where the asking side belongs
   int peer_cpu = 0;    ///< and the answering one
   bool quick = false;  ///< less of everything
+
+  /// Slices in a repetition of the benchmarks that can be divided.
+  [[nodiscard]] std::size_t slices() const noexcept { return quick ? 4 : 20; }
 };
 
 /// One slice of one benchmark: where it runs and where its measurements go.
@@ -66,8 +74,56 @@ class Run {
     each(count, once, [] {});
   }
 
-  /// Records one span of time that was taken with Timer.
-  void span(std::uint64_t ticks, std::size_t figure = 0) noexcept { samples_[figure].ticks.record(ticks); }
+  /// The same for as long as the passes have not taken `time` (a tenth of that where it has to be quick), but at least
+  /// three times and at most 100,000 times.
+  template <class Once, class Between>
+  void each_for(std::chrono::nanoseconds time, Once&& once, Between&& between, std::size_t figure = 0) {
+    const auto bound =
+        static_cast<std::uint64_t>(static_cast<double>(shortened(time).count()) / Timer::tick_ns());
+    for (const bool counts : {false, true}) {
+      std::uint64_t spent = 0;
+      for (std::size_t i = 0; i < 100'000 && (spent < (counts ? bound : bound / 10) || i < (counts ? 3 : 1));
+           ++i) {
+        const std::uint64_t whole = Timer::start();
+        between();
+        const std::uint64_t begin = Timer::start();
+        once();
+        const std::uint64_t end = Timer::stop();
+        spent += end - whole;
+        if (counts) samples_[figure].ticks.record(end - begin);
+      }
+    }
+  }
+  template <class Once>
+  void each_for(std::chrono::nanoseconds time, Once&& once) {
+    each_for(time, once, [] {});
+  }
+
+  /// Calls `some` for `time`, a tenth of which is a warm-up; it returns how many things it did. Records their rate.
+  template <class Some>
+  void rate_for(std::chrono::nanoseconds time, Some&& some, std::size_t figure = 0) {
+    const auto bound = static_cast<double>(shortened(time).count()) / Timer::tick_ns();
+    for (const double part : {0.1, 1.0}) {
+      std::size_t count = 0;
+      const std::uint64_t begin = Timer::start();
+      std::uint64_t took = 0;
+      do {
+        count += some();
+        took = Timer::stop() - begin;
+      } while (static_cast<double>(took) < bound * part);
+      value(static_cast<double>(count) / (static_cast<double>(took) * Timer::tick_ns()) * 1e9, figure);
+    }
+  }
+
+  /// `time`, or a tenth of it where it has to be quick.
+  [[nodiscard]] std::chrono::nanoseconds shortened(std::chrono::nanoseconds time) const noexcept {
+    return settings_.quick ? time / 10 : time;
+  }
+
+  /// Records one span of time that was taken with Timer, `count` times.
+  void span(std::uint64_t ticks, std::size_t figure = 0, std::uint64_t count = 1) noexcept {
+    samples_[figure].ticks.record(ticks, count);
+  }
 
   /// Records the one value of this slice.
   void value(double value, std::size_t figure = 0) noexcept { samples_[figure].value = value; }
@@ -76,6 +132,9 @@ class Run {
   void rate(std::size_t count, std::uint64_t ticks) noexcept {
     value(static_cast<double>(count) / (static_cast<double>(ticks) * Timer::tick_ns()) * 1e9);
   }
+
+  /// Nothing could be measured: this slice does not count, and figures without any are left out of the results.
+  void skip() noexcept { samples_.clear(); }
 
   [[nodiscard]] std::vector<Sample> take() && noexcept { return std::move(samples_); }
 

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <cstddef>
 
+#include "report/statistics.hpp"
+
 namespace weft::bench {
 
 namespace {
@@ -71,6 +73,7 @@ std::string in_words(double value, std::string_view unit) {
   if (unit == "ns") return scaled(value, kTimes);
   if (unit == "1/s") return scaled(value, kRates);
   if (unit == "bytes") return scaled(value, kSizes);
+  if (unit == "x") return fmt::format("{:.2f} x", value);
   return fmt::format("{:g} {}", value, unit);
 }
 

@@ -13,9 +13,17 @@ class Histogram {
  public:
   Histogram();
 
-  void record(std::uint64_t value) noexcept {
-    ++counts_[index_of(value)];
-    ++total_;
+  void record(std::uint64_t value, std::uint64_t count = 1) noexcept {
+    counts_[index_of(value)] += count;
+    total_ += count;
+  }
+
+  /// Calls `visit(value, count)` for each bucket that holds anything, with its middle, least first.
+  template <class Visit>
+  void each(Visit&& visit) const {
+    for (std::size_t index = 0; index < counts_.size(); ++index) {
+      if (counts_[index] > 0) visit(middle_of(index), counts_[index]);
+    }
   }
 
   /// How many values were recorded.

@@ -76,8 +76,7 @@ Peer::Peer(std::string_view name, std::initializer_list<int> fds, int cpu) {
   lend(ready_write.get(), kReadyFd);
   int index = 0;
   for (const int fd : fds) lend(fd, peer_fd(index++));
-  pid_ =
-      spawn("/proc/self/exe", &actions, {"weft_bench_core", kFlag, std::string{name}, std::to_string(cpu)});
+  pid_ = spawn("/proc/self/exe", &actions, {"weft-bench", kFlag, std::string{name}, std::to_string(cpu)});
   posix_spawn_file_actions_destroy(&actions);
 
   sources.clear();

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "harness/comparison.hpp"
@@ -12,11 +13,18 @@ namespace weft::bench {
 /// Figures that lie further apart than this from repetition to repetition are marked in the table.
 inline constexpr double kSpreadWide = 0.2;
 
+/// Two digits behind the point: a trillionth of a second more or less is noise in a file.
+double rounded(double value);
+
+/// Figures that are points of a chart are told in one line for each of its lines.
 void print_table(std::FILE* to, const std::vector<Result>& results,
                  const std::vector<Comparison>& comparisons);
 
 /// An array of {name, unit, p50, p99, p999, runs, spread, medians, measurements}; single values carry no p99 and p999.
-/// Replaces `path` whole or not at all. Throws std::runtime_error.
-void write_json(const std::string& path, const std::vector<Result>& results);
+/// Figures that are points of a chart are left out.
+std::string core_json(const std::vector<Result>& results);
+
+/// Replaces `path` whole or not at all; makes the folder that it lies in. Throws std::runtime_error naming the file.
+void write_file(const std::string& path, std::string_view content);
 
 }  // namespace weft::bench

@@ -1,7 +1,9 @@
 #include <exception>
+#include <string_view>
 #include <variant>
 #include <weft/init.hpp>
 
+#include "bench.hpp"
 #include "options.hpp"
 #include "pages.hpp"
 #include "progress.hpp"
@@ -11,6 +13,7 @@
 namespace {
 
 int run(int argc, char** argv) {
+  if (argc > 1 && std::string_view{argv[1]} == "bench") return weft_cli::become_bench(argv + 1);
   const auto parsed = weft_cli::parse_options(argc, argv);
   if (const int* const code = std::get_if<int>(&parsed)) return *code;
   const auto& options = std::get<weft_cli::Options>(parsed);

@@ -66,7 +66,10 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
   Options thumbnails{.command = Command::thumbnails, .out = "thumbnails"};
   Options pages{.command = Command::pages, .out = "pages"};
 
-  CLI::App app{"Makes thumbnails of pictures and pictures of PDF pages, in worker processes.", "weft"};
+  CLI::App app{
+      "Makes thumbnails of pictures and pictures of PDF pages, in worker processes; measures what that "
+      "costs.",
+      "weft"};
   app.set_version_flag("--version", "weft " WEFT_VERSION);
   app.require_subcommand(0, 1);
 
@@ -96,6 +99,9 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->capture_default_str()
       ->type_name("N");
   add_common(*pages_command, pages);
+
+  // Never parsed here: become_bench() comes before.
+  app.add_subcommand("bench", "Measure what inter-process communication costs on this machine");
 
   try {
     app.parse(argc, argv);

@@ -272,7 +272,11 @@ bool WorkerLoop::spin() noexcept {
       }
     }
     if (reactor_.others_ready()) return false;
-    if (now - begin > alone) ::sched_yield();
+    if (now - begin > alone) {
+      // What a suspended task waits for may come another way: the reactor looks there too.
+      if (running_ != 0) return false;
+      ::sched_yield();
+    }
   }
   return false;
 }

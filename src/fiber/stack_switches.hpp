@@ -48,11 +48,19 @@ class StackNote final : public boost::fibers::fiber_properties {
     if (context.is_context(boost::fibers::type::main_context)) {
       use_stack_of_thread();
     } else {
+      is_fiber_ = true;
       use_stack_below(&context);
       // The memory may have been a stack before, whose last frames were left by a jump and not by a return.
       __asan_unpoison_memory_region(bottom, size);
     }
   }
+
+  /// Nor must anything else find those marks that is mapped where a fiber's stack was.
+  ~StackNote() override {
+    if (is_fiber_) __asan_unpoison_memory_region(bottom, size);
+  }
+  StackNote(const StackNote&) = delete;
+  StackNote& operator=(const StackNote&) = delete;
 
   /// nullptr where the context already has properties, of somebody else's.
   static StackNote* of(boost::fibers::context& context) {
@@ -65,6 +73,7 @@ class StackNote final : public boost::fibers::fiber_properties {
   void* fake_stack = nullptr;  // ASan's own, for detect_stack_use_after_return
 
  private:
+  bool is_fiber_ = false;
   static constexpr std::uintptr_t kPage = 4096;
   static constexpr std::uintptr_t kStackBytesMax = std::uintptr_t{64} << 20;  // what ASan clears at most
 

@@ -1,6 +1,5 @@
 #include "work/worker_loop.hpp"
 
-
 #include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>

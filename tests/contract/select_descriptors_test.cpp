@@ -121,6 +121,7 @@ TEST(SelectDescriptors, takes_a_file_for_always_ready) {
 
 TEST(SelectDescriptors, wakes_all_that_wait_for_the_same) {
   Pipe pipe;
+  weft::sleep_for(1us);  // this thread has what it waits with
   const std::ptrdiff_t before = open_descriptors();
   int woken = 0;
   std::vector<fiber> fibers;
@@ -150,6 +151,7 @@ TEST(SelectDescriptors, refuses_what_is_not_open) {
 TEST(SelectDescriptors, notices_that_one_was_closed_meanwhile) {
   Pipe pipe;
   const int kept = ::dup(pipe.out());
+  weft::sleep_for(1us);  // this thread has what it waits with
   const std::ptrdiff_t before = open_descriptors();
   fiber waiting{[&] {
     EXPECT_THROW(static_cast<void>(weft::select(weft::readable(pipe.out()))), weft::ArgumentError);

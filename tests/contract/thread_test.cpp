@@ -202,6 +202,7 @@ TEST(Thread, has_what_it_has_not_begun_taken_from_it_when_the_pool_is_killed) {
 }
 
 TEST(Thread, outlives_its_pool_until_its_task_returns) {
+  { const weft::Pool first{threads()}; }  // the attendant's thread
   const std::size_t before = threads_here();
   const Gate gate;
   {

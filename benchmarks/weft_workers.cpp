@@ -66,6 +66,21 @@ void start_from_zygote(Run& run) {
   }
 }
 
+// A new pool of one thread to its first result.
+void start_thread(Run& run) {
+  PoolOptions options = pool_of(1);
+  options.worker.kind = WorkerKind::thread;
+  const std::size_t passes = run.scaled(200);
+  for (std::size_t i = 0; i <= passes; ++i) {
+    const std::uint64_t begin = Timer::start();
+    Pool pool{options};
+    keep(pool.submit<worker_pid>().get());
+    const std::uint64_t started = Timer::stop();
+    pool.shutdown();
+    if (i > 0) run.span(started - begin);
+  }
+}
+
 // A whole program: from its start to its end, with a pool of its own (spatie.cpp).
 void whole_program(Run& run, const std::vector<std::string>& arguments) {
   const std::string program = program_folder() + "/weft_bench_spatie";
@@ -134,6 +149,7 @@ void idle(Run& run) {
 void add_workers(std::vector<Benchmark>& to) {
   to.push_back({{{"worker.start.exec", "ns"}, {"worker.life.exec", "ns"}}, start, true});
   to.push_back({{{"worker.start.zygote", "ns"}}, start_from_zygote, true});
+  to.push_back({{{"worker.start.thread", "ns"}}, start_thread, true});
   for (const std::string kind : {"zygote", "exec"}) {
     const auto add = [&](const char* name, std::vector<std::string> arguments) {
       arguments.insert(arguments.begin(), kind);

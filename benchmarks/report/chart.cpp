@@ -17,7 +17,7 @@ constexpr std::size_t kColors = 8;
 constexpr double kWidth = 480;
 constexpr double kHeight = 300;
 constexpr double kLeft = 64;
-constexpr double kRight = 14;
+constexpr double kRight = 16;
 constexpr double kTop = 10;
 constexpr double kBottom = 44;
 
@@ -149,7 +149,9 @@ std::string frame(const LineChart& chart, const Ruler& x, const Ruler& y) {
   for (const double tick : x.ticks()) {
     const double at = across(x, tick);
     svg += fmt::format("<path class=\"grid\" d=\"M{0:.1f} {1}V{2}\"/>\n", at, kTop, kHeight - kBottom);
-    svg += text(at, kHeight - kBottom + 16, "middle", tick_name(tick, chart.x));
+    // A name in the corner would be cut off.
+    svg += text(at, kHeight - kBottom + 16, at > kWidth - 2 * kRight ? "end" : "middle",
+                tick_name(tick, chart.x));
   }
   for (const double tick : y.ticks()) {
     const double at = up(y, tick);

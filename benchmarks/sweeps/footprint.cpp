@@ -27,8 +27,9 @@ int nothing() { return 1; }
 int own_pid() { return ::getpid(); }
 
 // The mean of all of them: the more there are, the more share what all have.
-void pss_each(Run& run, std::size_t workers) {
+void pss_each(Run& run, std::size_t workers, WorkerKind kind) {
   PoolOptions options = pool_of(workers);
+  options.worker.kind = kind;
   options.minimum = workers;
   Pool pool{options};
   pool.submit<own_pid>().get();
@@ -88,10 +89,21 @@ std::size_t now_and_then(Pool& pool, std::size_t tasks) {
 }  // namespace
 
 void add_memory_sweep(std::vector<Benchmark>& to) {
-  for (const std::size_t workers : {1U, 2U, 4U, 8U, 16U}) {
-    to.push_back({{{"memory.pss_each." + std::to_string(workers), "bytes", "memory",
-                    "a worker started by exec", static_cast<double>(workers)}},
-                  [workers](Run& run) { pss_each(run, workers); }});
+  struct Kind {
+    const char* name;
+    const char* series;
+    WorkerKind kind;
+  };
+  static constexpr Kind kKinds[] = {
+      {"exec", "a worker started by exec", WorkerKind::exec},
+      {"zygote", "a worker copied from the pool's zygote", WorkerKind::zygote},
+  };
+  for (const Kind& kind : kKinds) {
+    for (const std::size_t workers : {1U, 2U, 4U, 8U, 16U}) {
+      to.push_back({{{std::string{"memory.pss_each."} + kind.name + "." + std::to_string(workers), "bytes",
+                      "memory", kind.series, static_cast<double>(workers)}},
+                    [workers, &kind](Run& run) { pss_each(run, workers, kind.kind); }});
+    }
   }
 }
 

@@ -51,7 +51,7 @@ std::vector<std::size_t> worker_counts() {
   const std::size_t cpus = allowed_cpus().size();
   std::vector<std::size_t> counts;
   for (std::size_t count = 1; count < cpus; count *= 2) counts.push_back(count);
-  for (const std::size_t half : {2, 3, 4, 6, 8}) {
+  for (const std::size_t half : {2U, 3U, 4U, 6U, 8U}) {
     const std::size_t count = cpus * half / 2;
     if (count > 0 && (counts.empty() || count > counts.back())) counts.push_back(count);
   }

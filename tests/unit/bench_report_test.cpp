@@ -181,7 +181,7 @@ TEST(Runner, divides_less_where_time_is_short) {
   std::vector<Failure> failures;
   const auto results = run_all(
       benchmarks, {}, {.count = 1, .budget = std::chrono::seconds{1}}, [](const RunStep&) {}, failures);
-  EXPECT_GE(calls, 2);
+  EXPECT_GE(calls, 1);
   EXPECT_LT(calls, 20);
   EXPECT_EQ(results.at(0).slice_medians.size(), static_cast<std::size_t>(calls));
 }
@@ -192,6 +192,7 @@ TEST(Runner, begins_no_repetition_that_would_come_too_late) {
                                              std::this_thread::sleep_for(std::chrono::milliseconds{600});
                                              run.value(++calls);
                                            }}};
+  std::vector<Failure> failures;
   const auto results = run_all(
       benchmarks, {}, {.count = 3, .budget = std::chrono::seconds{1}}, [](const RunStep&) {}, failures);
   EXPECT_EQ(calls, 1);

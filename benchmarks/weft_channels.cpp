@@ -59,6 +59,16 @@ void round_trips(Run& run) {
   execution.get();
 }
 
+// `pass(count)` sends so many.
+template <class Pass>
+void rate_of(Run& run, Pass&& pass) {
+  const std::size_t count = run.scaled(3'000'000);
+  pass(count / 10);
+  const std::uint64_t begin = Timer::start();
+  pass(count);
+  run.rate(count, Timer::stop() - begin);
+}
+
 void stream_out(Run& run) {
   PinnedPool pinned{run};
   auto execution = pinned.pool.submit<take_many>();
@@ -70,11 +80,7 @@ void stream_out(Run& run) {
     all += count;
     if (channel.receive() != all) std::abort();
   };
-  const std::size_t count = run.scaled(3'000'000);
-  pass(count / 10);
-  const std::uint64_t begin = Timer::start();
-  pass(count);
-  run.rate(count, Timer::stop() - begin);
+  rate_of(run, pass);
   channel.close();
   execution.get();
 }
@@ -89,11 +95,7 @@ void stream_in(Run& run) {
       if (channel.receive() != i) std::abort();
     }
   };
-  const std::size_t count = run.scaled(3'000'000);
-  pass(count / 10);
-  const std::uint64_t begin = Timer::start();
-  pass(count);
-  run.rate(count, Timer::stop() - begin);
+  rate_of(run, pass);
   channel.close();
   execution.get();
 }

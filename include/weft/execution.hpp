@@ -78,7 +78,7 @@ class [[nodiscard]] Execution {
   Execution& then(Callback callback) {
     return on_settled([callback = std::move(callback)](Execution& self) mutable {
       try {
-        static_cast<void>(self.handle_.value());
+        static_cast<void>(self.handle_.value(detail::CallHandle::Asks::looking));
       } catch (...) {
         self.handle_.unheard(std::current_exception());
         return;  // fail<E>() is for those
@@ -97,7 +97,7 @@ class [[nodiscard]] Execution {
   Execution& fail(Callback callback) {
     return on_settled([callback = std::move(callback)](Execution& self) mutable {
       try {
-        static_cast<void>(self.handle_.value());
+        static_cast<void>(self.handle_.value(detail::CallHandle::Asks::looking));
       } catch (const E& error) {
         self.handle_.heard();
         callback(error);
@@ -144,7 +144,7 @@ class [[nodiscard]] Execution {
   friend struct detail::HandleOf;
 
   R value() const {
-    const detail::Payload payload = handle_.value_or_heard();
+    const detail::Payload payload = handle_.value();
     if constexpr (std::is_void_v<R>) {
       static_cast<void>(detail::unpack<>(payload));
     } else {

@@ -104,7 +104,7 @@ struct WorkerOptions {
 enum class OnFull : std::uint8_t {
   wait,         ///< suspends until there is room
   reject,       ///< throws QueueFull
-  drop_oldest,  ///< takes the new task; the one that is next to be run fails with QueueFull
+  drop_oldest,  ///< takes the new task; of those that wait with the lowest priority the first fails with QueueFull
 };
 
 struct PoolOptions {
@@ -122,7 +122,7 @@ struct PoolOptions {
   /// So is one that holds more memory of its own than this; looked at every second while it has tasks. What has to be held
   /// under all circumstances is WorkerLimits::memory_bytes. 0: never.
   std::uint64_t worker_memory_bytes = 0;
-  /// Measures how long tasks wait and run, for PoolStatus. Costs each some 100 ns.
+  /// Measures how long tasks wait and run, for PoolStatus: each task pays for reading the clock twice here and twice there.
   bool measure_times = false;
   /// So many tasks may wait for a worker; what submit() does with the next says `on_full`. 0: any number.
   std::size_t queue_limit = 0;

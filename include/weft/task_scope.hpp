@@ -45,7 +45,7 @@ class WEFT_EXPORT TaskScope {
         open_channel({key, detail::signature<Send(Receive)>()}))};
   }
 
-  /// Tells the submitter how far the task is (Execution::progress()). Costs some ns: it is sent on every 100 us at the most, the
+  /// Tells the submitter how far the task is (Execution::progress()). May be called as often as one likes: it is sent on every 100 us at the most, the
   /// latest, and always before the task's end. Threads: the task's own.
   void progress(std::uint64_t done, std::uint64_t total = 0) { tell_progress({done, total}); }
 

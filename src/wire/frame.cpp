@@ -56,8 +56,7 @@ constexpr bool operator==(Kind ours, schemas::FrameKind theirs) {
 static_assert(Kind::task == schemas::FrameKind::task && Kind::value == schemas::FrameKind::value &&
                   Kind::failure == schemas::FrameKind::failure &&
                   Kind::returned == schemas::FrameKind::returned &&
-                  Kind::release == schemas::FrameKind::release &&
-                  Kind::cancel == schemas::FrameKind::cancel && Kind::open == schemas::FrameKind::open &&
+                  Kind::release == schemas::FrameKind::release && Kind::open == schemas::FrameKind::open &&
                   Kind::channel == schemas::FrameKind::channel &&
                   Kind::credit == schemas::FrameKind::credit && Kind::close == schemas::FrameKind::close &&
                   Kind::progress == schemas::FrameKind::progress && Kind::ask == schemas::FrameKind::ask &&

@@ -13,7 +13,6 @@ enum class Kind : std::uint8_t {
   failure = 3,   ///< worker to parent: the task threw, or could not be run; the payload is a Failure table
   returned = 4,  ///< worker to parent: the frame was withdrawn in time, nothing was run
   release = 5,   ///< either way: the payload is a list of loan ids (u64) that the sender no longer needs
-  cancel = 6,    ///< parent to worker: the task in `slot` should stop; the payload is the reason
   // Between a running task and its submitter; slot and generation are the task's. `function` is the hash of the
   // channel's key.
   open =

@@ -7,7 +7,7 @@
 namespace weft::detail {
 
 BatchSizer::BatchSizer(std::size_t fixed, std::size_t most, std::size_t workers) noexcept
-    : fixed_{fixed != 0}, most_{most}, workers_{workers}, size_{fixed_ ? fixed : 1} {}
+    : fixed_{fixed != 0}, most_{most}, workers_{workers}, size_{fixed_ ? std::min(fixed, most) : 1} {}
 
 std::size_t BatchSizer::next(std::optional<std::size_t> left) const noexcept {
   if (fixed_) return size_;

@@ -84,7 +84,9 @@ bool CallHandle::ready() const {
   return core_->ready(*call_);
 }
 
-Payload CallHandle::value() const {
+Payload CallHandle::value(Asks who) const {
+  if (call_->ending != work::Ending::value && who == Asks::listening) [[unlikely]]
+    heard();
   switch (call_->ending) {
     case work::Ending::value:
       break;
@@ -106,12 +108,6 @@ Payload CallHandle::value() const {
     payload.bytes = {extra.bytes.get(), payload.bytes.size()};
   }
   return payload;
-}
-
-Payload CallHandle::value_or_heard() const {
-  if (call_->ending != work::Ending::value) [[unlikely]]
-    heard();
-  return value();
 }
 
 void CallHandle::heard() const { core_->hearing_of(*call_)->heard(); }

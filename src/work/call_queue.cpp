@@ -22,28 +22,40 @@ std::size_t CallQueue::size_of_ready() const noexcept {
 }
 
 template <class May>
-Call* CallQueue::take_if(May may) noexcept {
+Call* CallQueue::take_of(std::size_t priority, May may) noexcept {
   const std::size_t count = shares_.size() + 1;
-  for (std::size_t priority = 0; priority < own_.waiting.size(); ++priority) {
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::size_t at = (turn_ + i) % count;
-      Share& share = at == 0 ? own_ : *shares_[at - 1];
-      CallList& list = share.waiting[priority];
-      if (list.empty() || !may(share)) continue;
-      turn_ = (at + 1) % count;
-      --size_;
-      return list.pop_front();
-    }
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t at = (turn_ + i) % count;
+    Share& share = at == 0 ? own_ : *shares_[at - 1];
+    CallList& list = share.waiting[priority];
+    if (list.empty() || !may(share)) continue;
+    turn_ = (at + 1) % count;
+    --size_;
+    return list.pop_front();
   }
   return nullptr;
 }
 
 Call* CallQueue::take() noexcept {
-  return take_if([](const Share& share) { return share.has_place(); });
+  for (std::size_t priority = 0; priority < own_.waiting.size(); ++priority) {
+    if (Call* const call = take_of(priority, [](const Share& share) { return share.has_place(); }))
+      return call;
+  }
+  return nullptr;
 }
 
 Call* CallQueue::take_any() noexcept {
-  return take_if([](const Share&) { return true; });
+  for (std::size_t priority = 0; priority < own_.waiting.size(); ++priority) {
+    if (Call* const call = take_of(priority, [](const Share&) { return true; })) return call;
+  }
+  return nullptr;
+}
+
+Call* CallQueue::take_least() noexcept {
+  for (std::size_t priority = own_.waiting.size(); priority-- > 0;) {
+    if (Call* const call = take_of(priority, [](const Share&) { return true; })) return call;
+  }
+  return nullptr;
 }
 
 Share& CallQueue::add_share(std::size_t limit) {

@@ -51,6 +51,8 @@ class CallQueue {
   Call* take() noexcept;
   /// Takes out any of them; there must be one.
   Call* take_any() noexcept;
+  /// Takes out the first of those of the lowest priority; there must be one.
+  Call* take_least() noexcept;
 
   Share& add_share(std::size_t limit);
   /// A share with nobody to submit and nothing to do is forgotten.
@@ -63,8 +65,9 @@ class CallQueue {
     Share* const share = call.timed ? call.extra->terms.share : nullptr;
     return (share == nullptr ? own_ : *share).waiting[level(call)];
   }
+  /// Of those of one priority, the first of the share whose turn it is among those that `may` go.
   template <class May>
-  Call* take_if(May may) noexcept;
+  Call* take_of(std::size_t priority, May may) noexcept;
 
   Share own_;
   std::vector<std::unique_ptr<Share>> shares_;

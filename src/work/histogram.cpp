@@ -18,7 +18,8 @@ std::uint64_t Histogram::upper_ns(std::size_t bucket) noexcept {
   return ((kSteps + bucket % kSteps + 1) << shift) - 1;
 }
 
-void Histogram::record(std::chrono::nanoseconds duration) noexcept {
+void Histogram::record(std::chrono::nanoseconds duration) {
+  if (buckets_.empty()) buckets_.resize(kBuckets);
   const auto positive = std::max(duration, std::chrono::nanoseconds::zero());
   const auto ns = static_cast<std::uint64_t>(positive.count());
   ++buckets_[bucket_of(ns)];

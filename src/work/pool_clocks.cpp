@@ -77,7 +77,7 @@ void PoolCore::drop_terms(Call& call) noexcept {
 }
 
 /// Its answer has come, and says that it ran for so long. What took the rest of the time was waiting.
-void PoolCore::note_times(const Call& call, std::uint64_t ran_ns) noexcept {
+void PoolCore::note_times(const Call& call, std::uint64_t ran_ns) {
   if (call.extra->terms.submitted_ns == 0) return;
   const std::uint64_t whole = base::now_ns() - call.extra->terms.submitted_ns;
   const std::uint64_t ran = std::min(ran_ns, whole);

@@ -242,7 +242,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void end_by_limit(Call& call);
   bool retry(const Peer& gone, Call& call);
   void sent_on_terms(Peer& peer, Call& call);
-  void note_times(const Call& call, std::uint64_t ran_ns) noexcept;
+  void note_times(const Call& call, std::uint64_t ran_ns);
 
   // Views, leases, and tasks for one worker alone: pool_routes.cpp.
   void take_place(Call& call) noexcept;

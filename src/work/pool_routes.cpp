@@ -112,6 +112,9 @@ Peer* PoolCore::choose_for_lease() {
 }
 
 std::uint64_t PoolCore::lease() {
+  // What may be refused is asked for first: a worker that was chosen must not be left behind.
+  require_may_wait();
+  static_cast<void>(own_reactor());
   if (options_.kind == WorkerKind::caller)
     throw ArgumentError{"a lease is of a worker process, and with WorkerKind::caller there are none"};
   std::uint64_t id = 0;

@@ -134,7 +134,7 @@ void PoolCore::wait_for_room() {
   if (!has_queue_room()) static_cast<void>(poll_locked());
   if (has_queue_room()) return;
   if (options_.on_full == OnFull::drop_oldest) {
-    settle_with(*queue_.take_any(),
+    settle_with(*queue_.take_least(),
                 std::make_exception_ptr(QueueFull{
                     "the task was dropped for a newer one, since " + std::to_string(options_.queue_limit) +
                     " tasks waited (PoolOptions::queue_limit, OnFull::drop_oldest)"}));

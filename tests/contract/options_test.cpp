@@ -1,7 +1,6 @@
 // What a pool and a single task can be told beyond "run this": limits of time, priorities, retries, and how the pool keeps
 // its workers.
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/marks.hpp"
 #include "crash/scratch.hpp"
 
 using namespace std::chrono_literals;
@@ -24,21 +24,6 @@ std::int64_t own_pid() { return ::getpid(); }
 void nap(int ms) { std::this_thread::sleep_for(std::chrono::milliseconds{ms}); }
 int forever() {
   for (;;) std::this_thread::sleep_for(1s);
-}
-void until_exists(const std::string& file) {
-  while (::access(file.c_str(), F_OK) != 0) std::this_thread::sleep_for(1ms);
-}
-void append(const std::string& file, char letter) {
-  const int fd = ::open(file.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-  static_cast<void>(::write(fd, &letter, 1));
-  ::close(fd);
-}
-std::string contents(const std::string& file) {
-  char text[64];
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  const ssize_t length = ::read(fd, text, sizeof text);
-  ::close(fd);
-  return {text, length > 0 ? static_cast<std::size_t>(length) : 0};
 }
 /// Dies the first `deaths` times that it runs, by the marks in `file`.
 int dies_at_first(const std::string& file, int deaths) {

@@ -1,6 +1,5 @@
 // Parts of a pool: a worker of one's own for a while, views that take turns, and what every worker is told.
 
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -16,6 +15,7 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/marks.hpp"
 #include "crash/scratch.hpp"
 
 using namespace std::chrono_literals;
@@ -28,21 +28,6 @@ int counter = 0;
 int count_up() { return ++counter; }
 std::string echo(const std::string& text) { return text; }
 void die() { std::abort(); }
-void until_exists(const std::string& file) {
-  while (::access(file.c_str(), F_OK) != 0) std::this_thread::sleep_for(1ms);
-}
-void append(const std::string& file, char letter) {
-  const int fd = ::open(file.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-  static_cast<void>(::write(fd, &letter, 1));
-  ::close(fd);
-}
-std::string contents(const std::string& file) {
-  char text[64];
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  const ssize_t length = ::read(fd, text, sizeof text);
-  ::close(fd);
-  return {text, length > 0 ? static_cast<std::size_t>(length) : 0};
-}
 using Span = std::pair<std::chrono::steady_clock::time_point, std::chrono::steady_clock::time_point>;
 Span spend_5_ms() {
   const auto begin = std::chrono::steady_clock::now();
@@ -87,7 +72,6 @@ TEST(Lease, gives_its_worker_back) {
     pid = lease.pid();
     waits = pool.submit<own_pid>();
     EXPECT_FALSE(waits.wait_for(20ms)) << "the pool has no other worker";
-    auto cancelled = lease.submit<identity>(1);
     weft::Lease moved = std::move(lease);
     EXPECT_EQ(moved.submit<own_pid>().get(), pid);
     EXPECT_THROW(static_cast<void>(lease.submit<own_pid>()), weft::Closed);

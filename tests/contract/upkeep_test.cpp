@@ -115,6 +115,16 @@ TEST(Queue, that_is_full_can_drop_the_oldest) {
   EXPECT_EQ(three.get(), 3);
 }
 
+TEST(Queue, that_is_full_drops_what_matters_least) {
+  FullQueue full{weft::OnFull::drop_oldest};
+  EXPECT_TRUE(full.one.cancel());
+  auto urgent = full.pool.with({.priority = weft::Priority::high}).submit<identity>(3);
+  auto newest = full.pool.submit<identity>(4);
+  EXPECT_THROW(full.two.get(), weft::QueueFull);
+  EXPECT_EQ(urgent.get(), 3);
+  EXPECT_EQ(newest.get(), 4);
+}
+
 TEST(Queue, that_is_full_drains) {
   FullQueue full{weft::OnFull::reject};
   EXPECT_THROW(static_cast<void>(full.pool.submit<identity>(3)), weft::QueueFull);

@@ -224,8 +224,8 @@ const Lie kLies[] = {
      [](Impostor& me) { me.publish(Impostor::answer_to(begin(me), Kind{99})); }},
     {"task_for_the_parent", Outcome::violation,
      [](Impostor& me) { me.publish(Impostor::answer_to(begin(me), Kind::task)); }},
-    {"cancel_for_the_parent", Outcome::violation,
-     [](Impostor& me) { me.publish(Impostor::answer_to(begin(me), Kind::cancel)); }},
+    {"answer_for_the_parent", Outcome::violation,
+     [](Impostor& me) { me.publish(Impostor::answer_to(begin(me), Kind::answer)); }},
     {"answer_of_no_slot", Outcome::violation,
      [](Impostor& me) {
        wire::FrameHeader header = Impostor::answer_to(begin(me), Kind::value);

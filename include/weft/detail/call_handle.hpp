@@ -60,10 +60,10 @@ class WEFT_EXPORT CallHandle {
   /// Suspends the fiber until the call is settled (true) or the steady clock is at `deadline_ns` (false).
   bool wait(std::uint64_t deadline_ns);
   [[nodiscard]] bool ready() const;
+  /// Who asks for a value: somebody to whom its failure is told by that, or who only looks.
+  enum class Asks : bool { looking, listening };
   /// Of a settled call: its value's payload, valid as long as the handle; throws the failure if it has no value.
-  [[nodiscard]] Payload value() const;
-  /// The same, but its caller passes the failure on: it has been heard.
-  [[nodiscard]] Payload value_or_heard() const;
+  [[nodiscard]] Payload value(Asks who = Asks::listening) const;
   /// Somebody has been told of the failure.
   void heard() const;
   /// Somebody asked for something else than this failure: who has registered callbacks shall not miss it.

@@ -39,9 +39,16 @@ class [[nodiscard]] Execution {
   /// Waits for the value. A second call gives the same value again. Throws the task's own exception where its type is
   /// known here (it is a TaskException too), else TaskFailed; WorkerCrashed, WorkerExited, WorkerKilled, Cancelled,
   /// EncodingError, UnknownTask, StartFailed, Exhausted, ProtocolViolation, Closed.
-  R get() {
+  R get() & {
     handle_.wait(detail::CallHandle::kNever);
     return value();
+  }
+  /// The same for an Execution that nobody looks at any more, as in `pool.submit<f>().get()`: sooner, and it is of no task
+  /// thereafter.
+  R get() && {
+    detail::ShortValue result;
+    if (handle_.take(result)) return value_of(result.payload());
+    return Execution{std::move(handle_)}.value();
   }
   /// The same for at most `timeout`; nullopt then (for void: false), and the task goes on: get() still gives its value.
   [[nodiscard]] auto get_for(std::chrono::nanoseconds timeout) {
@@ -143,8 +150,8 @@ class [[nodiscard]] Execution {
  private:
   friend struct detail::HandleOf;
 
-  R value() const {
-    const detail::Payload payload = handle_.value();
+  R value() const { return value_of(handle_.value()); }
+  static R value_of(const detail::Payload& payload) {
     if constexpr (std::is_void_v<R>) {
       static_cast<void>(detail::unpack<>(payload));
     } else {

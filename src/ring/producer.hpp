@@ -66,6 +66,11 @@ class Producer {
     base::prefetch_for_writing(at(ahead + kPrepareLines));
   }
 
+  /// The line that the next frame will begin at, which the reader polls. To be asked for (base::prefetch_for_writing) about
+  /// as long before a frame of one line is written as it takes to come from the reader's cache: if the frame is ready only
+  /// later, the reader has looked again and taken it back.
+  [[nodiscard]] const void* head_line() noexcept { return at(head_); }
+
   /// To be called some time before a frame of more than one line is written: the reader's hardware prefetcher has most
   /// likely fetched the lines behind the one that the reader polls, and so taken them from this side's cache.
   void warm() noexcept {

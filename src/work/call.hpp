@@ -8,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -16,6 +17,7 @@
 #include <weft/task_options.hpp>
 
 #include "base/atomic.hpp"
+#include "base/bytes.hpp"
 #include "fiber/reactor.hpp"
 #include "wire/frame.hpp"
 #include "work/attendant.hpp"
@@ -92,6 +94,17 @@ struct CallExtra {
   std::shared_ptr<Talk> talk;               ///< what the task and its submitter say to each other meanwhile
 };
 
+/// What a frame of one line has room for beside its header.
+inline constexpr std::size_t kShortBytes = base::kLineBytes - sizeof(wire::FrameHeader);
+/// Copies kShortBytes, word by word: no load of a value then waits for narrower stores.
+inline void copy_short(std::byte* to, const std::byte* from) noexcept {
+  for (std::size_t at = 0; at < kShortBytes; at += sizeof(std::uint64_t)) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, from + at, sizeof word);
+    std::memcpy(to + at, &word, sizeof word);
+  }
+}
+
 /// One submitted task, from submit to the end of its Execution. Two cache lines; an empty task touches the first alone.
 ///
 /// Owner: its pool's CallTable; kept by the Execution handle and, until it is settled, by the pool.
@@ -150,6 +163,12 @@ struct alignas(64) Call {
     bytes = size;
     if (size == 0) return;
     std::memcpy(room_for(size), from, size);
+  }
+  /// The same of what comes right behind a frame's header; a short one with the rest of its line.
+  void store_behind_header(std::span<const std::byte> body) {
+    if (body.size() > kShortBytes) return store(body.data(), static_cast<std::uint32_t>(body.size()));
+    bytes = static_cast<std::uint32_t>(body.size());
+    copy_short(inline_bytes, body.data());
   }
   [[nodiscard]] std::byte* room_for(std::uint32_t size) {
     if (size <= sizeof inline_bytes) return inline_bytes;

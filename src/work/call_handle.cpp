@@ -78,6 +78,14 @@ bool CallHandle::wait(std::uint64_t deadline_ns) {
   return core_->wait(*call_, deadline_ns);
 }
 
+bool CallHandle::take(ShortValue& into) {
+  if (call_->settled()) return false;
+  work::require_unforked();
+  if (!core_->take(*call_, into)) return false;
+  call_ = nullptr;
+  return true;
+}
+
 bool CallHandle::ready() const {
   if (call_->settled()) return true;
   work::require_unforked();

@@ -118,6 +118,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   Call& submit(const detail::Request& request, const detail::Route& route);
   /// Suspends the fiber until the call is settled: true; or the deadline has passed: false.
   bool wait(Call& call, std::uint64_t deadline_ns);
+  /// Waits for a value; a short one is copied, and the call given back: true. False: it is settled otherwise, and stays.
+  bool take(Call& call, detail::ShortValue& value);
   /// Uses `waker`, of the active fiber, when the call is settled; the reactor looks at the rings. False, and nothing
   /// was done, if it is. unwatch() after the suspension, on the same thread.
   bool watch(Call& call, const fiber::Waker& waker);
@@ -208,7 +210,9 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   Call& submit_on_terms(const detail::Request& request, const detail::Route& route);
   Call& submit_framed(const detail::Request& request, std::uint16_t flags, const Terms* terms = nullptr);
   Call& submit_in_block(const detail::Request& request, std::uint16_t flags, const Terms* terms = nullptr);
-  bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns);
+  bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns, detail::ShortValue* value);
+  bool wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* value);
+  void take_short(Call& call, detail::ShortValue& value) noexcept;
   bool drain(Peer& peer) noexcept;
   // Inlined: each has one caller, and half of its work would be to save and restore registers.
   [[gnu::always_inline]] inline void on_frame(Peer& peer);
@@ -375,6 +379,9 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   link::Board* board_ = nullptr;
   std::uint64_t bell_watch_ = 0;
   unsigned cores_ = 1;
+
+  /// Where the next frame will most likely begin: an address to prefetch, and nothing else.
+  base::Atomic<const void*> next_line_{nullptr};
 
   mutable base::Mutex lock_;  // guards all below
   doorbell::Sleeper sleeper_;

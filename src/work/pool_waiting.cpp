@@ -21,7 +21,8 @@ bool PoolCore::ready(Call& call) {
   return call.settled();
 }
 
-bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns) {
+bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns,
+                    detail::ShortValue* value) {
   const std::uint64_t budget = reactor.spin_ticks();
   if (budget == 0) return ready(call);
   const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
@@ -30,16 +31,20 @@ bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_
     {
       const Section section{*this};
       for (int look = 0; look < 64 && !lock_.contended(); ++look) {
+        // Before the first look too: one that comes before the answer takes its line away from the worker, who then has
+        // to get it back.
+        base::spin_pause();
         if (call.peer != nullptr && drain(*call.peer) && !queue_.empty()) refill();
         if (call.phase == Phase::settled) break;
       }
       if (call.phase != Phase::settled) static_cast<void>(poll_locked());
       // A worker has to start first: the thread that starts it wants this lock and this core.
       if (call.phase == Phase::queued && serving_.empty()) return false;
-    }
-    if (call.settled()) {
-      if (begin != 0) reactor.spun(true);
-      return true;
+      if (call.phase == Phase::settled) {
+        if (begin != 0) reactor.spun(true);
+        if (value != nullptr) take_short(call, *value);
+        return true;
+      }
     }
     const std::uint64_t now = base::ticks();
     if (begin == 0) begin = now;
@@ -54,12 +59,31 @@ void PoolCore::attach_to(fiber::Reactor& reactor) {
   reactor.attach(*this, waiter_bell_.get(), bell_id_);
 }
 
-bool PoolCore::wait(Call& call, std::uint64_t deadline_ns) {
+bool PoolCore::wait(Call& call, std::uint64_t deadline_ns) { return wait(call, deadline_ns, nullptr); }
+
+bool PoolCore::take(Call& call, detail::ShortValue& value) {
+  wait(call, fiber::Reactor::kNever, &value);
+  return value.taken;
+}
+
+/// The end of the call's handle, where the call has nothing but a short value: that spares one more entry into the lock.
+void PoolCore::take_short(Call& call, detail::ShortValue& value) noexcept {
+  if (call.ending != Ending::value || call.has_extra || call.bytes > sizeof value.data || call.continuing ||
+      keep_)
+    return;
+  value.encoding = call.encoding;
+  value.bytes = call.bytes;
+  copy_short(value.data, call.inline_bytes);
+  value.taken = true;
+  calls_.give_back(call);
+}
+
+bool PoolCore::wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* value) {
   if (call.settled()) return true;
   require_may_wait();
   fiber::Reactor& reactor = own_reactor();
   reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
-  if (!reactor.others_ready() && spin(call, reactor, deadline_ns)) return true;
+  if (!reactor.others_ready() && spin(call, reactor, deadline_ns, value)) return true;
   for (;;) {
     const fiber::Waker waker = reactor.waker();
     {

@@ -120,6 +120,19 @@ TEST_F(Tasks, carry_payloads_of_every_size_around_each_limit) {
   }
 }
 
+TEST_F(Tasks, whose_value_is_taken_at_once_leave_nothing_to_ask_for) {
+  auto with_short_value = pool.submit<twice>(21);
+  EXPECT_EQ(std::move(with_short_value).get(), 42U);
+  EXPECT_FALSE(with_short_value.valid());
+  auto settled = pool.submit<twice>(22);
+  settled.wait();
+  EXPECT_EQ(std::move(settled).get(), 44U);
+  EXPECT_FALSE(settled.valid());
+  auto with_long_value = pool.submit<greet>(std::string(1000, 'x'));
+  EXPECT_EQ(std::move(with_long_value).get().size(), 1006U);
+  EXPECT_FALSE(with_long_value.valid());
+}
+
 TEST_F(Tasks, give_the_same_value_each_time_they_are_asked) {
   auto inline_value = pool.submit<twice>(4);
   auto block_value = pool.submit<greet>(std::string(50'000, 'x'));

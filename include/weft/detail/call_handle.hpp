@@ -59,6 +59,8 @@ class WEFT_EXPORT CallHandle {
   [[nodiscard]] bool valid() const noexcept { return call_ != nullptr; }
   /// Suspends the fiber until the call is settled (true) or the steady clock is at `deadline_ns` (false).
   bool wait(std::uint64_t deadline_ns);
+  /// Waits as wait(kNever) does. A short value is copied out, and ends the handle: true. Else there is value().
+  [[nodiscard]] bool take(ShortValue& into);
   [[nodiscard]] bool ready() const;
   /// Who asks for a value: somebody to whom its failure is told by that, or who only looks.
   enum class Asks : bool { looking, listening };

@@ -5,6 +5,7 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <span>
@@ -23,6 +24,16 @@ struct Payload {
   Encoding encoding = Encoding::nothing;
   std::span<const std::byte> bytes;
   std::span<const Buffer> attachments;
+};
+
+/// A value without attachments that fits a frame of one line, copied out of its call.
+struct ShortValue {
+  bool taken = false;
+  Encoding encoding = Encoding::nothing;
+  std::uint32_t bytes = 0;
+  alignas(8) std::byte data[24];  // NOLINT: filled in when it is taken
+
+  [[nodiscard]] Payload payload() const noexcept { return {encoding, {data, bytes}, {}}; }
 };
 
 /// Complains about a T that cannot travel, once, in words, and says whether it can, so that the caller goes no further.

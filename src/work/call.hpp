@@ -172,7 +172,9 @@ struct alignas(64) Call {
   }
   [[nodiscard]] std::byte* room_for(std::uint32_t size) {
     if (size <= sizeof inline_bytes) return inline_bytes;
-    CallExtra& big = more();
+    // A call that uses nothing but the buffer leaves nothing to be cleared: has_extra stays as it is.
+    if (!extra) extra = std::make_unique<CallExtra>();
+    CallExtra& big = *extra;
     if (big.capacity < size) {
       big.bytes = std::make_unique_for_overwrite<std::byte[]>(size);
       big.capacity = size;

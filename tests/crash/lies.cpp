@@ -19,6 +19,12 @@ namespace {
 
 using wire::Kind;
 
+int memfd(off_t bytes) {
+  const int fd = ::memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  static_cast<void>(::ftruncate(fd, bytes));
+  return fd;
+}
+
 void seal(int fd) {
   static_cast<void>(
       ::fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL));

@@ -74,8 +74,11 @@ endif()
 weft_debian_package(weft libweft-dev libdevel "${needed}" "Tasks in other processes at the price of a cache line: development"
                     "This package has what programs are built with: headers, CMake's and pkg-config's word of them.")
 set(CPACK_DEBIAN_WEFT_PACKAGE_SUGGESTS flatbuffers-compiler)
-if(TARGET weft_cli OR TARGET weft_bench)
+if(TARGET weft_cli AND TARGET weft_bench)
   list(APPEND CPACK_COMPONENTS_ALL weft_tools)
+  execute_process(COMMAND "${GZIP}" -9nc "${PROJECT_SOURCE_DIR}/tools/weft/weft.1"
+                  OUTPUT_FILE "${PROJECT_BINARY_DIR}/debian/weft.1.gz" COMMAND_ERROR_IS_FATAL ANY)
+  install(FILES "${PROJECT_BINARY_DIR}/debian/weft.1.gz" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT weft_tools)
   weft_debian_package(weft_tools weft utils "${tools_need}" "Thumbnails and pages of PDFs in worker processes, and what those cost"
                       "This package has the program weft, which makes thumbnails of pictures and pages of PDFs, and measures what
 communication between processes costs on this machine.")

@@ -28,7 +28,9 @@ endif()
 set(root "${SCRATCH}/package_root")
 set(packages "${SCRATCH}/packages")
 file(REMOVE_RECURSE "${root}" "${packages}" "${SCRATCH}/package_consumer")
-run("${CPACK}" -G DEB --config "${BUILD}/CPackConfig.cmake" -B "${packages}" -D "CPACK_COMPONENTS_ALL=${COMPONENTS}")
+execute_process(COMMAND "${CPACK}" -G DEB --config "${BUILD}/CPackConfig.cmake" -B "${packages}" -D
+                        "CPACK_COMPONENTS_ALL=${COMPONENTS}"
+                COMMAND_ECHO STDOUT COMMAND_ERROR_IS_FATAL ANY)
 
 file(GLOB debs "${packages}/*.deb")
 list(LENGTH debs count)
@@ -69,7 +71,7 @@ run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/consumer" -B "${SCRATCH}/pa
 run("${CMAKE_COMMAND}" --build "${SCRATCH}/package_consumer")
 run("${SCRATCH}/package_consumer/by_find_package")
 run("${SCRATCH}/package_consumer/by_pkg_config")
-if("weft_tools" IN_LIST COMPONENTS)
+if(PROGRAMS AND built)
   run("${root}/usr/bin/weft" --version)
   run("${root}/usr/bin/weft" bench --list)
 endif()

@@ -23,14 +23,15 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS "${PROJECT_BINARY_DIR}/src")
 set(long_description
-    "Parent and worker processes share rings of cache lines: a task in another process costs no more than one on another
-thread, and whatever a worker does, crash, hang or run out of memory, the program that asked goes on and knows
+    "Parent and worker processes share rings of cache lines: a task in another
+process costs no more than one on another thread, and whatever a worker does,
+crash, hang or run out of memory, the program that asked goes on and knows
 exactly what happened.")
 
-# weft_debian_package(COMPONENT name SECTION DEPENDS... "one line" "and more")
-function(weft_debian_package component name section depends summary more)
+# weft_debian_package(COMPONENT name SECTION "depends, ..." "what it has")
+function(weft_debian_package component name section depends more)
   string(TOUPPER "${component}" key)
-  set(CPACK_COMPONENT_${key}_DESCRIPTION "${summary}\n${long_description}\n.\n${more}" PARENT_SCOPE)
+  set(CPACK_COMPONENT_${key}_DESCRIPTION "${long_description}\n.\n${more}" PARENT_SCOPE)
   set(CPACK_DEBIAN_${key}_PACKAGE_NAME "${name}" PARENT_SCOPE)
   set(CPACK_DEBIAN_${key}_PACKAGE_SECTION "${section}" PARENT_SCOPE)
   set(CPACK_DEBIAN_${key}_PACKAGE_DEPENDS "${depends}" PARENT_SCOPE)
@@ -64,24 +65,28 @@ set(needed "libboost${boost}-dev, libboost-context${boost}-dev, libboost-fiber${
 if(BUILD_SHARED_LIBS)
   set(runtime "libweft${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR}")
   list(PREPEND CPACK_COMPONENTS_ALL weft_runtime)
-  weft_debian_package(weft_runtime ${runtime} libs "" "Tasks in other processes at the price of a cache line: library"
-                      "This package has the shared library.")
+  weft_debian_package(weft_runtime ${runtime} libs "" "This package has the shared library.")
   set(CPACK_DEBIAN_WEFT_RUNTIME_PACKAGE_SHLIBDEPS ON)
+  # Beside CPack's scripts that call ldconfig: what Debian asks for nowadays.
+  file(WRITE "${PROJECT_BINARY_DIR}/debian/triggers" "activate-noawait ldconfig\n")
+  set(CPACK_DEBIAN_WEFT_RUNTIME_PACKAGE_CONTROL_EXTRA "${PROJECT_BINARY_DIR}/debian/triggers")
   set(CPACK_DEBIAN_WEFT_RUNTIME_PACKAGE_RECOMMENDS libdw1)  # opened where a crash is to be explained
   set(tools_need "${runtime} (${this_version})")
   set(needed "${tools_need}, ${needed}")
 endif()
-weft_debian_package(weft libweft-dev libdevel "${needed}" "Tasks in other processes at the price of a cache line: development"
-                    "This package has what programs are built with: headers, CMake's and pkg-config's word of them.")
+weft_debian_package(weft libweft-dev libdevel "${needed}"
+                    "This package has what programs are built with: headers, and what CMake and
+pkg-config say of them.")
 set(CPACK_DEBIAN_WEFT_PACKAGE_SUGGESTS flatbuffers-compiler)
 if(TARGET weft_cli AND TARGET weft_bench)
   list(APPEND CPACK_COMPONENTS_ALL weft_tools)
   execute_process(COMMAND "${GZIP}" -9nc "${PROJECT_SOURCE_DIR}/tools/weft/weft.1"
                   OUTPUT_FILE "${PROJECT_BINARY_DIR}/debian/weft.1.gz" COMMAND_ERROR_IS_FATAL ANY)
   install(FILES "${PROJECT_BINARY_DIR}/debian/weft.1.gz" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT weft_tools)
-  weft_debian_package(weft_tools weft utils "${tools_need}" "Thumbnails and pages of PDFs in worker processes, and what those cost"
-                      "This package has the program weft, which makes thumbnails of pictures and pages of PDFs, and measures what
-communication between processes costs on this machine.")
+  weft_debian_package(weft_tools weft utils "${tools_need}"
+                      "This package has the program weft, which makes thumbnails of pictures and
+pages of PDFs, and measures what communication between processes costs on
+this machine.")
   set(CPACK_DEBIAN_WEFT_TOOLS_PACKAGE_SHLIBDEPS ON)
   set(CPACK_DEBIAN_WEFT_TOOLS_PACKAGE_SUGGESTS "python3, nodejs")
 endif()

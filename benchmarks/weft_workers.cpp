@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -89,11 +90,15 @@ void whole_program(Run& run, const std::vector<std::string>& arguments) {
   });
 }
 
+// Of a small program (spatie.cpp): a worker of this one would have half of all that is being measured here.
 void idle_pss(Run& run) {
-  Pool pool{pool_of(1)};
-  const int pid = pool.submit<worker_pid>().get();
-  std::this_thread::sleep_for(milliseconds{100});
-  run.value(static_cast<double>(pss_bytes(pid)));
+  const std::string command = "'" + program_folder() + "/weft_bench_spatie' exec 1 1 idle";
+  std::FILE* const output = ::popen(command.c_str(), "r");
+  if (output == nullptr) throw std::runtime_error{command + " could not be started"};
+  double bytes = 0;
+  const int read = std::fscanf(output, "%lf", &bytes);
+  if (::pclose(output) != 0 || read != 1) throw std::runtime_error{command + " failed"};
+  run.value(bytes);
 }
 
 // Tasks long enough that one worker cannot do them all, until each has done one.

@@ -2,6 +2,7 @@
 
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -19,17 +20,26 @@ long futex(Atomic<std::uint32_t>& word, int operation, std::uint32_t value,
                    timeout, nullptr, 0);
 }
 
-/// True where the kernel runs a full fence on every thread of this process for us.
-bool process_wide_fence() noexcept {
+/// True where the kernel lets this process ask for such fences.
+bool may_fence() noexcept {
   static const bool registered =
       ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
-  return registered && ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
+  return registered;
+}
+
+/// True where the kernel runs a full fence on every thread of this process for us.
+bool process_wide_fence() noexcept {
+  return may_fence() && ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0;
 }
 
 constexpr int kSpins =
     kModelled ? 1 : 64;  // about 2 us: longer than almost every section that this mutex guards
 
 }  // namespace
+
+void Mutex::prepare() noexcept {
+  if (__libc_single_threaded != 0) static_cast<void>(may_fence());
+}
 
 void Mutex::lock_standing() noexcept {
   if (!try_held()) wait_for_held();

@@ -39,6 +39,10 @@ class Mutex {
     wake_one(word);  // uses the address alone, so that it may be of memory that is gone
   }
 
+  /// While this process has one thread: tells the kernel that it will fence. That takes no time then; the first fence of a
+  /// process with several threads takes some 10 ms for it, since the kernel waits until all of them have heard.
+  static void prepare() noexcept;
+
   /// True if somebody waits: a holder that only looks for something to do should let them in.
   [[nodiscard]] bool contended() const noexcept { return waiters_.load(relaxed) != 0; }
 

@@ -243,13 +243,27 @@ Reactor& Reactor::current() {
 
 Reactor* Reactor::try_current() {
   if (tls_reactor == nullptr) [[unlikely]] {
-    base::UniqueFd epoll{::epoll_create1(EPOLL_CLOEXEC)};
-    base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    if (!epoll || !bell) return nullptr;
-    fibers::context::active()->get_scheduler()->set_algo(
-        fibers::algo::algorithm::ptr_t{new Algorithm{std::move(epoll), std::move(bell)}});
+    Descriptors opened = open();
+    if (!opened) return nullptr;
+    return &current(std::move(opened));
   }
   return tls_reactor;
+}
+
+Reactor::Descriptors Reactor::open() noexcept {
+  Descriptors opened{base::UniqueFd{::epoll_create1(EPOLL_CLOEXEC)}, {}};
+  if (opened.epoll) opened.bell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  return opened;
+}
+
+void Reactor::prepare() { static_cast<void>(fibers::context::active()); }
+
+Reactor& Reactor::current(Descriptors with) {
+  if (tls_reactor == nullptr) {
+    fibers::context::active()->get_scheduler()->set_algo(
+        fibers::algo::algorithm::ptr_t{new Algorithm{std::move(with.epoll), std::move(with.bell)}});
+  }
+  return *tls_reactor;
 }
 
 const void* Reactor::fiber_id() noexcept { return fibers::context::active(); }

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 
+#include "base/unique_fd.hpp"
+
 namespace weft::fiber {
 
 /// A fiber that was put to sleep by Reactor::suspend(), for whoever shall wake it. Plain data; wakes at most once.
@@ -52,6 +54,17 @@ class Reactor {
   static Reactor& current();
   /// The same; nullptr, and errno says why, where its two descriptors are not to be had.
   static Reactor* try_current();
+  /// The two descriptors, for a thread that is to have a reactor later; false, and errno says why, where they are not to be had.
+  struct Descriptors {
+    base::UniqueFd epoll;
+    base::UniqueFd bell;
+    [[nodiscard]] explicit operator bool() const noexcept { return epoll && bell; }
+  };
+  static Descriptors open() noexcept;
+  /// Makes what Boost.Fiber keeps for each thread, but no reactor: for a process that is to be copied.
+  static void prepare();
+  /// The same as current() with those: cannot fail for want of them.
+  static Reactor& current(Descriptors with);
   /// Tells the calling thread's fibers apart, while they live.
   static const void* fiber_id() noexcept;
   /// True if this thread has one.

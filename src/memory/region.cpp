@@ -160,6 +160,37 @@ int reserve(int fd, std::byte* data, std::uint64_t bytes) noexcept {
   return 0;
 }
 
+/// The size of a received memfd with the seals `needed` and no holes.
+Result<std::uint64_t> check_received(int fd, int needed, std::uint64_t min_bytes) {
+  // tmpfs only: a memfd of hugetlbfs has seals too, but its pages may be missing and reading them raises
+  // SIGBUS.
+  struct statfs filesystem {};
+  if (::fstatfs(fd, &filesystem) != 0) return Fault::system_call("fstatfs of a received region");
+  const int seals = ::fcntl(fd, F_GET_SEALS);
+  if (filesystem.f_type != TMPFS_MAGIC || seals < 0) {
+    return Fault::violation("a received descriptor is no memfd");
+  }
+  if ((seals & needed) != needed) {
+    return Fault::violation("a received region lacks seals: it has " + std::to_string(seals) +
+                            ", needed are " + std::to_string(needed));
+  }
+  // Sealed, so nothing below can change after it was looked at.
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) return Fault::system_call("fstat of a received region");
+  const auto bytes = static_cast<std::uint64_t>(status.st_size);
+  if (bytes == 0 || bytes < min_bytes || bytes > base::kRegionBytesMax) {
+    return Fault::violation("a received region has " + std::to_string(bytes) + " bytes, announced were " +
+                            std::to_string(min_bytes));
+  }
+  // Reading a hole would make the kernel look for memory on our account, and SIGBUS us if it finds none.
+  const std::uint64_t reserved = static_cast<std::uint64_t>(status.st_blocks) * 512;
+  if (reserved < bytes) {
+    return Fault::violation("a received region of " + std::to_string(bytes) + " bytes has only " +
+                            std::to_string(reserved) + " reserved");
+  }
+  return bytes;
+}
+
 }  // namespace
 
 void Unmap::operator()(ipc::mapped_region* mapping) const noexcept { delete mapping; }
@@ -169,6 +200,27 @@ OwnedRegion::OwnedRegion(UniqueFd fd, Mapping mapping) noexcept
       mapping_{std::move(mapping)},
       data_{static_cast<std::byte*>(mapping_->get_address())},
       bytes_{mapping_->get_size()} {}
+
+Result<UniqueFd> OwnedRegion::offer(const char* name, std::uint64_t bytes) {
+  const std::uint64_t size = base::align_up(std::max<std::uint64_t>(bytes, 1), page_bytes());
+  if (Result<void> room = check_machine_memory(size); !room) return std::move(room.fault());
+  Result<UniqueFd> fd = create_memfd(name, size);
+  if (!fd) return fd;
+  if (const int error = reserve_piece(fd->get(), 0, size))
+    return describe_failure(Step::reserve, error, size);
+  return fd;
+}
+
+Result<OwnedRegion> OwnedRegion::take(UniqueFd fd, std::uint64_t min_bytes) {
+  Result<std::uint64_t> bytes = check_received(fd.get(), 0, min_bytes);
+  if (!bytes) return std::move(bytes.fault());
+  Result<Mapping> mapping = map_fd(fd.get(), *bytes, ipc::read_write);
+  if (!mapping) return std::move(mapping.fault());
+  OwnedRegion region{std::move(fd), std::move(*mapping)};
+  ::madvise(region.data(), static_cast<std::size_t>(*bytes), MADV_DONTFORK);
+  if (::fcntl(region.fd(), F_ADD_SEALS, kSeals) != 0) return describe_failure(Step::seal, errno, *bytes);
+  return region;
+}
 
 Result<OwnedRegion> OwnedRegion::create(const char* name, std::uint64_t bytes, const RegionOptions& options) {
   if (bytes > base::kRegionBytesMax) return describe_failure(Step::size, ENOMEM, bytes);
@@ -200,33 +252,9 @@ PeerRegion::PeerRegion(Mapping mapping) noexcept
       bytes_{mapping_->get_size()} {}
 
 Result<PeerRegion> PeerRegion::map(UniqueFd fd, std::uint64_t min_bytes) {
-  // tmpfs only: a memfd of hugetlbfs has seals too, but its pages may be missing and reading them raises
-  // SIGBUS.
-  struct statfs filesystem {};
-  if (::fstatfs(fd.get(), &filesystem) != 0) return Fault::system_call("fstatfs of a received region");
-  const int seals = ::fcntl(fd.get(), F_GET_SEALS);
-  if (filesystem.f_type != TMPFS_MAGIC || seals < 0) {
-    return Fault::violation("a received descriptor is no memfd");
-  }
-  if ((seals & kSeals) != kSeals) {
-    return Fault::violation("a received region lacks seals: it has " + std::to_string(seals) +
-                            ", needed are " + std::to_string(kSeals));
-  }
-  // Sealed, so nothing below can change after it was looked at.
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) return Fault::system_call("fstat of a received region");
-  const auto bytes = static_cast<std::uint64_t>(status.st_size);
-  if (bytes == 0 || bytes < min_bytes || bytes > base::kRegionBytesMax) {
-    return Fault::violation("a received region has " + std::to_string(bytes) + " bytes, announced were " +
-                            std::to_string(min_bytes));
-  }
-  // Reading a hole would make the kernel look for memory on our account, and SIGBUS us if it finds none.
-  const std::uint64_t reserved = static_cast<std::uint64_t>(status.st_blocks) * 512;
-  if (reserved < bytes) {
-    return Fault::violation("a received region of " + std::to_string(bytes) + " bytes has only " +
-                            std::to_string(reserved) + " reserved");
-  }
-  Result<Mapping> mapping = map_fd(fd.get(), bytes, ipc::read_only);
+  Result<std::uint64_t> bytes = check_received(fd.get(), kSeals, min_bytes);
+  if (!bytes) return std::move(bytes.fault());
+  Result<Mapping> mapping = map_fd(fd.get(), *bytes, ipc::read_only);
   if (!mapping) return std::move(mapping.fault());
   return PeerRegion{std::move(*mapping)};
 }

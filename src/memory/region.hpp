@@ -48,6 +48,12 @@ class OwnedRegion {
   static base::Result<OwnedRegion> create(const char* name, std::uint64_t bytes,
                                           const RegionOptions& options = {});
 
+  /// The same memory for another process to own: sized and reserved here, and mapped nowhere yet. Faults as of create().
+  static base::Result<base::UniqueFd> offer(const char* name, std::uint64_t bytes);
+  /// Makes what another process has offered this one's: maps and seals it. Fault::violation if it is no memfd, has holes or
+  /// is shorter than `min_bytes`; else as of create().
+  static base::Result<OwnedRegion> take(base::UniqueFd fd, std::uint64_t min_bytes);
+
   /// Page-aligned; regions of 2 MiB and more are aligned to 2 MiB where the address space allows.
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }

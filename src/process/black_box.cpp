@@ -286,9 +286,6 @@ Result<void> install_crash_handlers(BlackBox* black_box) {
   static const auto* const stack = new AlternateStack;
   if (!*stack)
     return Fault::exhausted("no memory for the stack of the crash handlers (RLIMIT_AS, ulimit -v)", ENOMEM);
-  // The first call loads the unwinder, which a signal handler must not do.
-  static_cast<void>(::backtrace(unwound, 1));
-
   box = black_box;
   previous = std::set_terminate(on_terminate);
   struct sigaction action {};
@@ -302,6 +299,11 @@ Result<void> install_crash_handlers(BlackBox* black_box) {
     if (::sigaction(signal, &action, nullptr) != 0) return Fault::system_call("sigaction");
   }
   return {};
+}
+
+void load_unwinder() noexcept {
+  static const int frames = ::backtrace(unwound, 1);
+  static_cast<void>(frames);
 }
 
 void change_black_box(BlackBox* black_box) noexcept {

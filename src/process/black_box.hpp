@@ -111,6 +111,10 @@ BlackBox* make_black_box(std::span<std::byte> area);
 /// exhausted, system.
 base::Result<void> install_crash_handlers(BlackBox* box);
 
+/// What a signal handler must not do, and the first trace of a process does: loads the unwinder. After
+/// install_crash_handlers() and before anything may crash.
+void load_unwinder() noexcept;
+
 /// In the copy of a process that has crash handlers: what happens here is recorded in `box` from now on.
 void change_black_box(BlackBox* box) noexcept;
 

@@ -5,9 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <string_view>
 #include <utility>
 
 #include "process/limits.hpp"
@@ -138,14 +136,6 @@ Result<Received> receive(int socket, std::span<std::byte> buffer, std::size_t de
   }
   if (count == 0) return Received{Received::State::closed, 0, {}};
   return Received{Received::State::message, static_cast<std::size_t>(count), std::move(descriptors)};
-}
-
-bool is_eventfd(int fd) noexcept {
-  char path[40];
-  char target[40];
-  std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  const ssize_t length = ::readlink(path, target, sizeof target);
-  return length > 0 && std::string_view{target, static_cast<std::size_t>(length)} == "anon_inode:[eventfd]";
 }
 
 }  // namespace weft::process

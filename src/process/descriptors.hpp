@@ -51,7 +51,4 @@ struct Received {
 base::Result<Received> receive(int socket, std::span<std::byte> buffer, std::size_t descriptors_max = 0,
                                Wait wait = Wait::no, bool* lacking = nullptr);
 
-/// True if `fd` is an eventfd, whoever made it.
-[[nodiscard]] bool is_eventfd(int fd) noexcept;
-
 }  // namespace weft::process

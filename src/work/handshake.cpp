@@ -22,8 +22,8 @@ namespace weft::work {
 
 namespace {
 
-/// A Hello is some hundred bytes.
-constexpr std::size_t kHelloBytesMax = 8 * 1024;
+/// A Hello is some hundred bytes. No more than that: pages of a stack that is new cost some microseconds each.
+constexpr std::size_t kHelloBytesMax = 2 * 1024;
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 #include <weft/error.hpp>
 #include <weft/init.hpp>
 
+#include "base/mutex.hpp"
 #include "process/forked.hpp"
 #include "work/initialized.hpp"
 #include "work/worker_main.hpp"
@@ -22,6 +23,7 @@ bool worker = false;
 
 void init(int argc, char** argv) {
   initialized = true;
+  base::Mutex::prepare();
   if (argc != 3) return;
   const bool zygote = std::strcmp(argv[1], work::kZygoteArgument) == 0;
   if (!zygote && std::strcmp(argv[1], work::kWorkerArgument) != 0) return;

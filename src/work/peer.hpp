@@ -96,6 +96,7 @@ class Peer {
   link::Exchange exchange;
   memory::OwnedRegion lane;      ///< written here
   memory::PeerRegion peer_lane;  ///< written by the worker
+  base::UniqueFd offered;        ///< what becomes that, until the worker says that it has taken it
   ring::LaneView peer_view;
   base::UniqueFd bell;  ///< wakes the worker
   link::StopLog* stop_log = nullptr;

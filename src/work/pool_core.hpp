@@ -331,7 +331,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void start_failed(const std::string& why, std::exception_ptr exact = nullptr);
   void on_control(std::uint64_t id);
   void read_control(Peer& from);
-  void on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::UniqueFd> descriptors);
+  void on_ready(Peer& peer, const wire::Ready& ready, bool has_descriptors);
   void on_start_timeout(std::uint64_t id);
   void on_end(std::uint64_t id);
   std::string describe_start_timeout() const;

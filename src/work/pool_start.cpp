@@ -1,9 +1,11 @@
 // What it takes to start a worker process, and what this side of it is made of. Runs on the attendant's thread.
 
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "base/failure_point.hpp"
 #include "process/black_box.hpp"
 #include "process/descriptors.hpp"
+#include "process/limits.hpp"
 #include "process/module.hpp"
 #include "wire/failure.hpp"
 #include "work/identity.hpp"
@@ -54,10 +57,17 @@ base::Result<std::unique_ptr<Peer>> PoolCore::make_peer(Start start) {
   auto lane = memory::OwnedRegion::create("weft-parent-lane",
                                           ring::lane_bytes(base::kRingLines, kParentBlackBoxBytes));
   if (!lane) return lane.fault();
+  auto offered = memory::OwnedRegion::offer("weft-worker-lane",
+                                            ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes));
+  if (!offered) return offered.fault();
+  base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!bell) return process::out_of_descriptors("a worker needs an eventfd", errno);
   const ring::LaneView view = ring::format_lane(lane->data(), base::kRingLines, kParentBlackBoxBytes,
                                                 static_cast<std::uint32_t>(::getpid()));
   auto peer =
       std::make_unique<Peer>(start.id, process::Child{}, std::move(start.sockets.ours), *std::move(lane));
+  peer->offered = *std::move(offered);
+  peer->bell = std::move(bell);
   peer->output = std::move(start.output);
   peer->captures = options_.output == Output::capture;
   // The parent's lane is kept beside the view: Ready brings the other half.
@@ -128,8 +138,8 @@ base::Result<void> PoolCore::greet(Peer& peer) {
   message.black_box_bytes = process::kBlackBoxBytes;
   message.spin_ns_max = board_->spin_ns_max.load(base::relaxed);
   if (options_.kind == WorkerKind::zygote) message.initializer.reset();  // has run where it was copied from
-  const std::array<int, 4> descriptors{peer.lane.fd(), board_region_.fd(), attendant_bell_.get(),
-                                       waiter_bell_.get()};
+  const std::array<int, 6> descriptors{peer.lane.fd(),     board_region_.fd(), attendant_bell_.get(),
+                                       waiter_bell_.get(), peer.offered.get(), peer.bell.get()};
   auto sent = peer.exchange.write_control(message, descriptors);
   // A program that ends at once closes its socket: then its end tells more than the failed write.
   if (!sent && !process::peer_gone(sent.fault())) return sent.fault();

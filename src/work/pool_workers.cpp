@@ -169,7 +169,7 @@ void PoolCore::read_control(Peer& from) {
     return;
   }
   if (const auto* const ready = std::get_if<wire::Ready>(&control->message)) {
-    return on_ready(*peer, *ready, std::move(control->descriptors));
+    return on_ready(*peer, *ready, !control->descriptors.empty());
   }
   if (const auto* const error = std::get_if<wire::StartError>(&control->message);
       error != nullptr && peer->state == Peer::State::starting) {
@@ -179,7 +179,7 @@ void PoolCore::read_control(Peer& from) {
   condemn(*peer, "it sent a message that only a parent may send, or sent it twice");
 }
 
-void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::UniqueFd> descriptors) {
+void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, bool has_descriptors) {
   if (peer.state != Peer::State::starting) return condemn(peer, "it said twice that it is ready");
   // Another binary is fine, and then knows named tasks alone; another wire is not.
   if (auto same =
@@ -189,17 +189,15 @@ void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, std::vector<base::
     peer.start_exception = error_of(same.fault());
     return peer.kill();
   }
-  if (descriptors.size() != 2) return condemn(peer, "it said that it is ready without its two descriptors");
-  // Writing to anything else could send this process SIGPIPE, or a file its bytes.
-  if (!process::is_eventfd(descriptors[1].get())) return condemn(peer, "its bell is no eventfd");
-  auto region = memory::PeerRegion::map(std::move(descriptors[0]),
+  if (has_descriptors)
+    return condemn(peer, "it said that it is ready and sent descriptors, which nobody needs");
+  auto region = memory::PeerRegion::map(std::move(peer.offered),
                                         ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes));
   if (!region) return condemn(peer, region.fault());
   auto view = ring::open_lane(region->data(), region->bytes());
   if (!view) return condemn(peer, view.fault());
   WEFT_FAILURE_POINT("parent.ready.mapped");
   peer.peer_lane = *std::move(region);
-  peer.bell = std::move(descriptors[1]);
   const ring::LaneView own = peer.peer_view;
   peer.peer_view = *view;
   peer.port = link::FramePort{own, peer.peer_view, &peer.peer_view.counters->parked, peer.bell.get(),

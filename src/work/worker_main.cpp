@@ -2,11 +2,9 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdlib>
 #include <memory>
 #include <utility>
@@ -35,25 +33,31 @@ std::uint32_t parent = 0;
 /// Of a worker that is this thread.
 thread_local unsigned thread_depth = 0;
 
-/// What came with the parent's Hello: its lane, its board, and its two bells.
+/// What came with the parent's Hello: its lane, its board and its two bells, and what this worker's own lane and bell
+/// shall be.
 struct Greeting {
   wire::Hello hello;
   memory::PeerRegion lane;
   memory::PeerRegion board;
   base::UniqueFd attendant_bell;
   base::UniqueFd waiter_bell;
+  memory::OwnedRegion own_lane;
+  base::UniqueFd own_bell;
 };
 
 Greeting receive_greeting(Handshake& handshake) {
   Greeting greeting;
   std::vector<base::UniqueFd> fds;
-  greeting.hello = handshake.hello(fds, 4);
+  greeting.hello = handshake.hello(fds, 6);
   greeting.lane = handshake.need(
       "handshake", memory::PeerRegion::map(std::move(fds[0]), greeting.hello.parent_lane_bytes));
   greeting.board =
       handshake.need("handshake", memory::PeerRegion::map(std::move(fds[1]), sizeof(link::Board)));
   greeting.attendant_bell = std::move(fds[2]);
   greeting.waiter_bell = std::move(fds[3]);
+  greeting.own_lane = handshake.need(
+      "shared memory", memory::OwnedRegion::take(std::move(fds[4]), greeting.hello.worker_lane_bytes));
+  greeting.own_bell = std::move(fds[5]);
   WEFT_FAILURE_POINT("worker.handshake.after_hello");
   return greeting;
 }
@@ -122,8 +126,7 @@ std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record, link
     handshake.fail("handshake", "the parent asked for a kind of output that there is not");
   TaskOutput output = handshake.need("output", TaskOutput::make(static_cast<Output>(hello.output)));
 
-  auto lane = handshake.need("shared memory",
-                             memory::OwnedRegion::create("weft-worker-lane", hello.worker_lane_bytes));
+  const memory::OwnedRegion lane = std::move(greeting.own_lane);
   if (ring::lane_bytes(hello.ring_lines, hello.black_box_bytes) > lane.bytes()) {
     handshake.fail("handshake", "the parent named lane sizes that do not fit together");
   }
@@ -136,26 +139,25 @@ std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record, link
   const auto* const stop_log = reinterpret_cast<const link::StopLog*>(parent_lane.black_box);
   auto* const box = process::make_black_box({own.black_box, static_cast<std::size_t>(own.black_box_bytes)});
   if (auto done = keep_record(box); !done) handshake.fail("crash handlers", done.fault().message);
-  base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-  if (!bell) handshake.fail("descriptors", base::Fault::system_call("eventfd").message);
-  if (fiber::Reactor::try_current() == nullptr)
-    handshake.fail("descriptors", base::Fault::system_call("epoll_create1").message);
+  auto reactors = fiber::Reactor::open();
+  if (!reactors) handshake.fail("descriptors", base::Fault::system_call("epoll_create1").message);
 
   run_initializer(handshake, hello);
 
-  const std::array<int, 2> descriptors{lane.fd(), bell.get()};
   WEFT_FAILURE_POINT("worker.handshake.before_ready");
   const wire::Ready ready{own_identity(), static_cast<std::uint32_t>(::getpid())};
-  const auto sent =
-      process::send(handshake.control().get(), wire::encode(ready), descriptors, process::Wait::yes);
+  const auto sent = process::send(handshake.control().get(), wire::encode(ready), {}, process::Wait::yes);
   if (!sent) handshake.end();  // the parent has gone
   WEFT_FAILURE_POINT("worker.handshake.after_ready");
+  // What cannot fail is done while the parent hears of it and sends the first task.
+  if (!is_thread) process::load_unwinder();
+  fiber::Reactor::current(std::move(reactors));
 
   const auto* const board = reinterpret_cast<const link::Board*>(greeting.board.data());
   WorkerLoop loop{{link::FramePort{own, parent_lane, &board->word, greeting.attendant_bell.get(),
                                    greeting.waiter_bell.get()},
-                   std::move(handshake.control()), std::move(bell), board, box, hello.worker_id, stop_log,
-                   std::move(output), &worker_store(), is_thread}};
+                   std::move(handshake.control()), std::move(greeting.own_bell), board, box, hello.worker_id,
+                   stop_log, std::move(output), &worker_store(), is_thread}};
   loop.run();
   // A thread alone comes here.
   loop.exchange().entrust(*parents);

@@ -70,9 +70,11 @@ void zygote_main(int control) {
   alignas(64) static std::byte area[process::kBlackBoxBytes];
   if (auto done = process::install_crash_handlers(process::make_black_box(area)); !done)
     handshake.fail("crash handlers", done.fault().message);
+  process::load_unwinder();
   static_cast<void>(base::ticks_per_us());
   run_initializer(handshake, hello);
   require_copyable(handshake);
+  fiber::Reactor::prepare();
   std::fflush(nullptr);  // else each copy would print it again
 
   auto births =

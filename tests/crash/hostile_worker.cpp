@@ -23,9 +23,9 @@ int main(int argc, char** argv) {
   }
   ::signal(SIGPIPE, SIG_IGN);
   weft::crash::Impostor impostor;
-  impostor.receive_hello();
   for (const weft::crash::Lie& each : weft::crash::lies()) {
     if (lie != std::string{each.name}) continue;
+    impostor.receive_hello(each.spoil);
     each.tell(impostor);
     impostor.rest();
   }

@@ -19,7 +19,8 @@ namespace weft::crash {
 
 class Impostor {
  public:
-  void receive_hello();
+  /// Makes the lane that it is offered its own; or lets `spoil` have that, and has none.
+  void receive_hello(void (*spoil)(int lane) = nullptr);
   void say_ready() const;
   void say(const wire::ControlMessage& message, std::initializer_list<int> descriptors = {}) const;
   static wire::Identity identity();
@@ -67,6 +68,7 @@ struct Lie {
   const char* name;
   Outcome outcome;
   void (*tell)(Impostor&);
+  void (*spoil)(int lane) = nullptr;  ///< what it does to the lane that it is offered
 };
 
 /// All of them, for the worker that tells them and the test that expects what comes of it.

@@ -2,7 +2,6 @@
 // names a file, only the process that can create it lies; the others are honest workers.
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -31,7 +30,7 @@ WEFT_TASK(same, same);
 
 namespace weft::crash {
 
-void Impostor::receive_hello() {
+void Impostor::receive_hello(void (*spoil)(int lane)) {
   std::vector<std::byte> buffer(256 * 1024);
   auto received = process::receive(control, buffer, 8, process::Wait::yes);
   WEFT_CHECK(received && received->state == process::Received::State::message, "no Hello");
@@ -44,13 +43,14 @@ void Impostor::receive_hello() {
   lane_of_parent = *std::move(parent_lane);
   parent = *ring::open_lane(lane_of_parent.data(), lane_of_parent.bytes());
   bells = {std::move(fds[2]), std::move(fds[3])};
-  auto made = memory::OwnedRegion::create("hostile-lane", hello.worker_lane_bytes);
-  WEFT_CHECK(static_cast<bool>(made), "no memory");
-  lane = *std::move(made);
+  bell = std::move(fds[5]);
+  if (spoil != nullptr) return spoil(fds[4].get());
+  auto taken = memory::OwnedRegion::take(std::move(fds[4]), hello.worker_lane_bytes);
+  WEFT_CHECK(static_cast<bool>(taken), "no lane of its own");
+  lane = *std::move(taken);
   own = ring::format_lane(lane.data(), hello.ring_lines, hello.black_box_bytes,
                           static_cast<std::uint32_t>(::getpid()));
   process::make_black_box({own.black_box, static_cast<std::size_t>(own.black_box_bytes)});
-  bell.reset(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   out = ring::Producer{own.ring, own.ring_lines, &parent.counters->consumed};
   in = ring::Consumer{parent.ring, parent.ring_lines, &own.counters->consumed};
   own.counters->parked.store(2 | 8, base::relaxed);
@@ -61,9 +61,7 @@ void Impostor::say(const wire::ControlMessage& message, std::initializer_list<in
   static_cast<void>(process::send(control, wire::encode(message), fds, process::Wait::yes));
 }
 
-void Impostor::say_ready() const {
-  say(wire::Ready{identity(), static_cast<std::uint32_t>(::getpid())}, {lane.fd(), bell.get()});
-}
+void Impostor::say_ready() const { say(wire::Ready{identity(), static_cast<std::uint32_t>(::getpid())}); }
 
 wire::Identity Impostor::identity() { return work::own_identity(); }
 

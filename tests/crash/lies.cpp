@@ -19,10 +19,6 @@ namespace {
 
 using wire::Kind;
 
-void ready_with(Impostor& me, int lane_fd, int bell_fd) {
-  me.say(wire::Ready{Impostor::identity(), static_cast<std::uint32_t>(::getpid())}, {lane_fd, bell_fd});
-}
-
 int memfd(off_t bytes) {
   const int fd = ::memfd_create("hostile", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   static_cast<void>(::ftruncate(fd, bytes));
@@ -33,6 +29,8 @@ void seal(int fd) {
   static_cast<void>(
       ::fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL));
 }
+
+void say_ready(Impostor& me) { me.say_ready(); }
 
 void raw_control(const Impostor& me, std::size_t bytes, unsigned seed) {
   std::mt19937 random{seed};
@@ -89,33 +87,31 @@ const Lie kLies[] = {
        me.say(wire::StartError{"somewhere", "no reason", std::vector<std::byte>(100, std::byte{0xa5})});
        ::_exit(1);
      }},
-    {"ready_without_descriptors", Outcome::start_failed,
+    {"ready_with_descriptors", Outcome::start_failed,
      [](Impostor& me) {
-       me.say(wire::Ready{Impostor::identity(), 1});
+       me.say(wire::Ready{Impostor::identity(), 1}, {me.lane.fd(), me.bell.get()});
      }},
     {"ready_with_too_many_descriptors", Outcome::start_failed,
      [](Impostor& me) {
        me.say(wire::Ready{Impostor::identity(), 1}, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0});
      }},
-    {"ready_with_three_descriptors", Outcome::start_failed,
-     [](Impostor& me) {
-       me.say(wire::Ready{Impostor::identity(), 1}, {me.lane.fd(), me.bell.get(), me.bell.get()});
+    {"lane_without_seals", Outcome::start_failed, say_ready, [](int) {}},
+    {"lane_of_one_page", Outcome::start_failed, say_ready,
+     [](int lane) {
+       static_cast<void>(::ftruncate(lane, 4096));
+       seal(lane);
      }},
-    {"lane_that_is_a_file", Outcome::start_failed,
-     [](Impostor& me) { ready_with(me, ::open("/proc/self/exe", O_RDONLY), me.bell.get()); }},
-    {"lane_without_seals", Outcome::start_failed,
-     [](Impostor& me) { ready_with(me, memfd(static_cast<off_t>(me.lane.bytes())), me.bell.get()); }},
-    {"lane_of_one_page", Outcome::start_failed,
-     [](Impostor& me) {
-       auto small = memory::OwnedRegion::create("hostile-small", 4096);
-       ready_with(me, small->fd(), me.bell.get());
+    {"lane_of_no_bytes", Outcome::start_failed, say_ready,
+     [](int lane) {
+       static_cast<void>(::ftruncate(lane, 0));
+       seal(lane);
      }},
-    {"lane_of_holes", Outcome::start_failed,
-     [](Impostor& me) {
-       const int fd = memfd(static_cast<off_t>(me.lane.bytes()));
-       seal(fd);
-       ready_with(me, fd, me.bell.get());
+    {"lane_of_holes", Outcome::start_failed, say_ready,
+     [](int lane) {
+       static_cast<void>(::fallocate(lane, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 4096, 65536));
+       seal(lane);
      }},
+    {"lane_of_zeroes", Outcome::start_failed, say_ready, seal},
     {"lane_without_its_magic", Outcome::start_failed,
      [](Impostor& me) {
        me.own.header->magic ^= 1;
@@ -141,25 +137,17 @@ const Lie kLies[] = {
        me.own.header->black_box_bytes = ~std::uint64_t{63};
        me.say_ready();
      }},
-    {"bell_that_is_a_broken_pipe", Outcome::start_failed,
-     [](Impostor& me) {
-       int ends[2];
-       static_cast<void>(::pipe(ends));
-       ready_with(me, me.lane.fd(), ends[1]);
-       ::close(ends[0]);
-       ::close(ends[1]);
-     }},
     {"other_layout", Outcome::incompatible,
      [](Impostor& me) {
        wire::Identity other = Impostor::identity();
        ++other.layout_version;
-       me.say(wire::Ready{other, 1}, {me.lane.fd(), me.bell.get()});
+       me.say(wire::Ready{other, 1});
      }},
     {"other_schemas", Outcome::incompatible,
      [](Impostor& me) {
        wire::Identity other = Impostor::identity();
        ++other.schema_hash;
-       me.say(wire::Ready{other, 1}, {me.lane.fd(), me.bell.get()});
+       me.say(wire::Ready{other, 1});
      }},
     {"socket_closed_for_ready", Outcome::start_failed, [](Impostor& me) { ::close(me.control), ::pause(); }},
     {"exit_for_ready", Outcome::start_failed, [](Impostor&) { ::_exit(0); }},

@@ -7,6 +7,7 @@ endfunction()
 set(prefix "${SCRATCH}/prefix")
 file(REMOVE_RECURSE "${prefix}" "${SCRATCH}/consumer")
 run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${prefix}" --component weft)
+run("${CMAKE_COMMAND}" --install "${BUILD}" --prefix "${prefix}" --component weft_runtime)
 
 set(ENV{PKG_CONFIG_PATH} "${prefix}/${LIBDIR}/pkgconfig")
 run("${CMAKE_COMMAND}" -S "${CMAKE_CURRENT_LIST_DIR}/consumer" -B "${SCRATCH}/consumer" -G "${GENERATOR}"

@@ -72,6 +72,7 @@ void install() {
   if (mapped == MAP_FAILED) ::_exit(101);
   own_box = make_black_box({static_cast<std::byte*>(mapped), kBlackBoxBytes});
   if (!install_crash_handlers(own_box)) ::_exit(102);
+  load_unwinder();
 }
 
 void overflow_a_fibers_stack() {

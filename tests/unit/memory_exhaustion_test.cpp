@@ -60,6 +60,8 @@ TEST(Exhaustion, of_the_file_size_limit_is_named_and_sends_no_signal) {
     CHILD_EXPECT(!region);
     CHILD_EXPECT(is_exhausted(region.fault(), "RLIMIT_FSIZE (65536 bytes"));
     CHILD_EXPECT(region.fault().error == EFBIG);
+    Result<base::UniqueFd> offered = OwnedRegion::offer("weft-test", kMiB);
+    CHILD_EXPECT(!offered && is_exhausted(offered.fault(), "RLIMIT_FSIZE (65536 bytes"));
     CHILD_EXPECT(!is_pending(SIGXFSZ));
     CHILD_EXPECT(!is_blocked(SIGXFSZ));
     struct sigaction action {};

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -124,6 +125,43 @@ TEST(OwnedRegion, prefault_maps_every_page_at_once) {
   // Linux before 5.14 cannot; there the pages are mapped as they are touched.
   if (::madvise(region.data(), 4096, 23) != 0) GTEST_SKIP() << "no MADV_POPULATE_WRITE";
   EXPECT_EQ(static_cast<std::size_t>(present), kPages);
+}
+
+TEST(OwnedRegion, that_was_offered_is_its_takers_alone) {
+  Result<UniqueFd> offered = OwnedRegion::offer("weft-test", 100'000);
+  ASSERT_TRUE(offered) << offered.fault().message;
+  struct stat status {};
+  ASSERT_EQ(::fstat(offered->get(), &status), 0);
+  EXPECT_GE(static_cast<std::uint64_t>(status.st_blocks) * 512, 100'000U) << "not reserved";
+  UniqueFd kept = duplicate(offered->get());
+  EXPECT_TRUE(is_refused(PeerRegion::map(duplicate(kept.get()), 100'000))) << "nobody has taken it yet";
+
+  Result<OwnedRegion> taken = OwnedRegion::take(std::move(*offered), 100'000);
+  ASSERT_TRUE(taken) << taken.fault().message;
+  EXPECT_GE(taken->bytes(), 100'000U);
+  EXPECT_EQ(std::count(taken->data(), taken->data() + taken->bytes(), std::byte{0}),
+            static_cast<std::ptrdiff_t>(taken->bytes()));
+  const int fd = kept.get();
+  Result<PeerRegion> peer = PeerRegion::map(std::move(kept), 100'000);
+  ASSERT_TRUE(peer) << peer.fault().message;
+  EXPECT_EQ(::fcntl(fd, F_GETFD), -1);
+  taken->data()[99'999] = std::byte{42};
+  EXPECT_EQ(peer->data()[99'999], std::byte{42});
+  const char* const way = find_way_to_write(taken->fd(), *peer);
+  EXPECT_EQ(way, nullptr) << way;
+  EXPECT_TRUE(succeeds_in_child(
+      [&] { CHILD_EXPECT(::msync(taken->data(), 4096, MS_ASYNC) == -1 && errno == ENOMEM); }));
+}
+
+TEST(OwnedRegion, is_taken_only_where_it_cannot_fail_later) {
+  const auto is_violation = [](const Result<OwnedRegion>& taken) {
+    return !taken && taken.fault().kind == Fault::Kind::violation;
+  };
+  EXPECT_TRUE(is_violation(OwnedRegion::take(make_memfd(4096, 0), 4097)));
+  EXPECT_TRUE(is_violation(OwnedRegion::take(make_memfd(1U << 20, 0, false), 1U << 20)));
+  EXPECT_TRUE(is_violation(OwnedRegion::take(UniqueFd{::eventfd(0, EFD_CLOEXEC)}, 1)));
+  EXPECT_FALSE(OwnedRegion::take(make_memfd(4096, kAllSeals), 4096)) << "it is somebody else's already";
+  EXPECT_FALSE(OwnedRegion::take(make_memfd(4096, F_SEAL_SEAL), 4096)) << "it could not be sealed";
 }
 
 TEST(PeerRegion, sees_what_the_owner_writes) {

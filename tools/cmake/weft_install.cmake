@@ -34,13 +34,16 @@ configure_package_config_file(
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/weftConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 configure_file("${PROJECT_SOURCE_DIR}/tools/cmake/weft.pc.in" "${PROJECT_BINARY_DIR}/weft.pc" @ONLY)
 
-install(TARGETS weft EXPORT weftTargets COMPONENT weft
-        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}"
-        LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+# Components: weft_runtime is the shared library, weft what one builds with, weft_tools the programs.
+install(TARGETS weft EXPORT weftTargets
+        ARCHIVE DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT weft
+        LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT weft_runtime NAMELINK_COMPONENT weft)
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/weft" DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT weft
         FILES_MATCHING PATTERN "*.hpp")
 install(EXPORT weftTargets NAMESPACE weft:: DESTINATION "${config_dir}" COMPONENT weft)
 install(FILES "${PROJECT_BINARY_DIR}/weftConfig.cmake" "${PROJECT_BINARY_DIR}/weftConfigVersion.cmake"
         DESTINATION "${config_dir}" COMPONENT weft)
 install(FILES "${PROJECT_BINARY_DIR}/weft.pc" DESTINATION "${pc_dir}" COMPONENT weft)
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT weft)
+if(NOT WEFT_PACKAGING)  # Debian has it where its packages have theirs
+  install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DOCDIR}" COMPONENT weft)
+endif()

@@ -25,6 +25,7 @@
 #include <weft/message.hpp>
 #include <weft/mutex.hpp>
 #include <weft/named_task.hpp>
+#include <weft/observer.hpp>
 #include <weft/parcel.hpp>
 #include <weft/pool.hpp>
 #include <weft/pool_view.hpp>
@@ -38,6 +39,8 @@
 #include <weft/task.hpp>
 #include <weft/task_options.hpp>
 #include <weft/task_scope.hpp>
+#include <weft/task_times.hpp>
+#include <weft/trace_file.hpp>
 #include <weft/value.hpp>
 #include <weft/worker.hpp>
 #include <weft/worker_store.hpp>

@@ -39,7 +39,15 @@ fiber::Reactor& own_reactor() {
   return *reactor;
 }
 
-PoolCore::PoolCore(Token, CoreOptions options) : options_{std::move(options)}, cores_{cores()} {
+PoolCore::PoolCore(Token, CoreOptions options)
+    : options_{std::move(options)},
+      cores_{cores()},
+      observation_{options_.observers.empty()
+                       ? nullptr
+                       : std::make_shared<Observation>(options_.observers, options_.what)} {
+  options_.all_on_terms =
+      options_.measure_times || options_.worker_memory_bytes != 0 || observation_ != nullptr;
+  options_.looks_first = options_.queue_limit != 0 || options_.all_on_terms;
   bell_id_ = last_bell_id.fetch_add(1, base::relaxed) + 1;
   attendant_bell_ = make_bell();
   waiter_bell_ = make_bell();
@@ -124,6 +132,7 @@ std::size_t PoolCore::kill(const std::string& reason) {
     while (!peer->sent.empty()) {
       Call& call = *peer->sent.pop_front();
       const bool may_have_run = peer->thread ? leave_running(*peer, call) : call.position < begun;
+      if (may_have_run) note_lost(call);
       settle_with(call, std::make_exception_ptr(WorkerKilled{reason, may_have_run}));
     }
     peer->state = Peer::State::ending;

@@ -40,7 +40,7 @@ struct TaskEvent {
 ///
 /// They are called outside of all locks, one at a time for each pool, in the order in which things happened, on whatever
 /// thread comes by: one that submits or waits, or weft's own. So they should be short; they may submit tasks, and must not
-/// wait for any. What they throw is printed.
+/// wait for any. What they throw is printed. shutdown() returns when they have been told of everything.
 ///
 /// Threads: one at a time for each pool; where several pools have the same observer, several.
 class WEFT_EXPORT Observer {

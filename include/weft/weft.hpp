@@ -20,6 +20,7 @@
 #include <weft/histogram.hpp>
 #include <weft/init.hpp>
 #include <weft/initializer.hpp>
+#include <weft/inspect.hpp>
 #include <weft/lease.hpp>
 #include <weft/map.hpp>
 #include <weft/message.hpp>

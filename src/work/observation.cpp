@@ -107,10 +107,16 @@ void Observation::tell() noexcept {
       events.clear();
       events.swap(events_);
       telling_ = !events.empty();
-      if (!telling_) return;
+      if (!telling_) return told_.notify_all();
     }
     for (const Event& event : events) tell(event);
   }
+}
+
+void Observation::finish() noexcept {
+  tell();
+  std::unique_lock lock{mutex_};
+  told_.wait(lock, [this] { return events_.empty() && !telling_; });
 }
 
 void Observation::tell(const Event& event) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -39,6 +40,8 @@ class Observation {
   [[nodiscard]] bool note(What what, const Call& call, bool is_thread);
   /// Under no lock. Another thread that comes meanwhile leaves it to this one.
   void tell() noexcept;
+  /// Returns once all that was noted before has been told. Blocks the thread for as long as the observers take.
+  void finish() noexcept;
 
   /// A number for a task that has none yet.
   static std::uint64_t next_task() noexcept;
@@ -69,6 +72,7 @@ class Observation {
   const std::string owner_;
   const std::uint64_t pool_;
   std::mutex mutex_;  // guards all below
+  std::condition_variable told_;
   std::vector<Event> events_;
   bool telling_ = false;
 };

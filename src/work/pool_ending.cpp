@@ -13,6 +13,7 @@
 #include "work/faults.hpp"
 #include "work/obituary.hpp"
 #include "work/pool_core.hpp"
+#include "work/worker_main.hpp"
 
 namespace weft::work {
 
@@ -51,7 +52,7 @@ PoolCore::PoolCore(Token, CoreOptions options)
   bell_id_ = last_bell_id.fetch_add(1, base::relaxed) + 1;
   attendant_bell_ = make_bell();
   waiter_bell_ = make_bell();
-  auto region = memory::OwnedRegion::create("weft-board", sizeof(link::Board));
+  auto region = memory::OwnedRegion::create(kBoard, sizeof(link::Board));
   if (!region) throw_fault(region.fault());
   board_region_ = *std::move(region);
   board_ = reinterpret_cast<link::Board*>(board_region_.data());
@@ -94,7 +95,7 @@ void PoolCore::leave_slowly() noexcept {
 
 bool PoolCore::shutdown(std::uint64_t deadline_ns) {
   require_may_wait();
-  return wait_until(
+  const bool done = wait_until(
       [this] {
         if (!closed_) {
           closed_ = true;
@@ -108,6 +109,8 @@ bool PoolCore::shutdown(std::uint64_t deadline_ns) {
         return peers_.empty() && zygotes_ == 0;
       },
       deadline_ns);
+  if (observation_) observation_->finish();
+  return done;
 }
 
 std::size_t PoolCore::kill(const std::string& reason) {

@@ -51,8 +51,8 @@ base::Result<PoolCore::Start> PoolCore::make_start() {
 
 /// This side of a worker. Made while the process comes up, which takes longer.
 base::Result<std::unique_ptr<Peer>> PoolCore::make_peer(Start start) {
-  auto lane = memory::OwnedRegion::create("weft-parent-lane",
-                                          ring::lane_bytes(base::kRingLines, kParentBlackBoxBytes));
+  auto lane =
+      memory::OwnedRegion::create(kParentLane, ring::lane_bytes(base::kRingLines, kParentBlackBoxBytes));
   if (!lane) return lane.fault();
   const ring::LaneView view = ring::format_lane(lane->data(), base::kRingLines, kParentBlackBoxBytes,
                                                 static_cast<std::uint32_t>(::getpid()));

@@ -84,14 +84,14 @@ void set_nesting_depth(unsigned to) noexcept { depth = to; }
 std::uint32_t parent_pid() noexcept { return parent; }
 
 void worker_main(int control) {
-  begin_worker("weft-worker");
+  begin_worker(kWorkerName);
   ::fcntl(control, F_SETFD, FD_CLOEXEC);
   serve(control, [](process::BlackBox* box) { return process::install_crash_handlers(box); });
   std::abort();  // not reached
 }
 
 void copied_worker_main(int control) {
-  ::prctl(PR_SET_NAME, "weft-worker");
+  ::prctl(PR_SET_NAME, kWorkerName);
   serve(control, [](process::BlackBox* box) {
     process::change_black_box(box);
     return base::Result<void>{};
@@ -122,8 +122,9 @@ std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record, link
     handshake.fail("handshake", "the parent asked for a kind of output that there is not");
   TaskOutput output = handshake.need("output", TaskOutput::make(static_cast<Output>(hello.output)));
 
-  auto lane = handshake.need("shared memory",
-                             memory::OwnedRegion::create("weft-worker-lane", hello.worker_lane_bytes));
+  auto lane = handshake.need(
+      "shared memory",
+      memory::OwnedRegion::create(is_thread ? kThreadLane : kWorkerLane, hello.worker_lane_bytes));
   if (ring::lane_bytes(hello.ring_lines, hello.black_box_bytes) > lane.bytes()) {
     handshake.fail("handshake", "the parent named lane sizes that do not fit together");
   }

@@ -28,6 +28,8 @@ class WEFT_EXPORT TraceFile final : public Observer {
 
   /// Everything that was told so far is in the file when this returns. Blocks the thread.
   void flush();
+  /// The same for all of this process, as at its end by exit() or the end of main.
+  static void flush_all();
 
   void worker_started(const WorkerEvent& event) override;
   void worker_ready(const WorkerEvent& event) override;

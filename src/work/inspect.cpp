@@ -132,6 +132,10 @@ void read_lane(pid_t pid, const Lane& lane, WorkerLook& worker) {
   worker.task = task_name_in(pid, record->function);
 }
 
+auto is_called(const char* name) {
+  return [name](const HeldRegion& held) { return held.name == name; };
+}
+
 /// All that is to be known of one process and of those that it started.
 class Observatory {
  public:
@@ -147,7 +151,7 @@ class Observatory {
   [[nodiscard]] Result<std::optional<ProgramLook>> look(const ProcessLook& process) {
     auto held = process::held_regions(process.pid, "weft-");
     if (!held) return held.fault();
-    const auto pools = std::count_if(held->begin(), held->end(), is(work::kBoard));
+    const auto pools = std::count_if(held->begin(), held->end(), is_called(work::kBoard));
     if (pools == 0) return std::optional<ProgramLook>{};
     first_fault_.reset();
     ProgramLook program;
@@ -159,7 +163,7 @@ class Observatory {
     program.resident_bytes = process.resident_bytes;
     program.proportional_bytes = process::proportional_bytes(process.pid);
     // Who forked without exec holds what its parent does, and none of it is its own.
-    const auto lane = std::find_if(held->begin(), held->end(), is(work::kParentLane));
+    const auto lane = std::find_if(held->begin(), held->end(), is_called(work::kParentLane));
     if (lane != held->end()) {
       auto opened = open_lane(process.pid, *lane);
       if (!opened) {
@@ -184,9 +188,6 @@ class Observatory {
   }
 
  private:
-  static auto is(const char* name) {
-    return [name](const HeldRegion& held) { return held.name == name; };
-  }
   void note(const Fault& fault, ProgramLook& program) {
     if (!first_fault_) first_fault_ = fault;
     if (program.problem.empty()) program.problem = fault.message;

@@ -56,9 +56,9 @@ std::vector<std::byte> report_of(const Call& call) {
 }  // namespace
 
 Observation::Observation(std::vector<std::shared_ptr<Observer>> observers, std::string owner)
-    : observers_{std::move(observers)},
-      owner_{std::move(owner)},
-      pool_{last_pool.fetch_add(1, base::relaxed) + 1} {}
+    : owner_{std::move(owner)},
+      pool_{last_pool.fetch_add(1, base::relaxed) + 1},
+      observers_{std::move(observers)} {}
 
 std::uint64_t Observation::next_task() noexcept { return last_task.fetch_add(1, base::relaxed) + 1; }
 
@@ -115,8 +115,10 @@ void Observation::tell() noexcept {
 
 void Observation::finish() noexcept {
   tell();
+  std::vector<std::shared_ptr<Observer>> gone;  // user code: after the lock
   std::unique_lock lock{mutex_};
   told_.wait(lock, [this] { return events_.empty() && !telling_; });
+  gone.swap(observers_);
 }
 
 void Observation::tell(const Event& event) {

@@ -40,7 +40,8 @@ class Observation {
   [[nodiscard]] bool note(What what, const Call& call, bool is_thread);
   /// Under no lock. Another thread that comes meanwhile leaves it to this one.
   void tell() noexcept;
-  /// Returns once all that was noted before has been told. Blocks the thread for as long as the observers take.
+  /// Returns once all that was noted before has been told, and lets go of the observers: nothing more will be. Blocks the
+  /// thread for as long as they take.
   void finish() noexcept;
 
   /// A number for a task that has none yet.
@@ -68,10 +69,10 @@ class Observation {
   bool push(Event event);
   void tell(const Event& event);
 
-  const std::vector<std::shared_ptr<Observer>> observers_;
   const std::string owner_;
   const std::uint64_t pool_;
-  std::mutex mutex_;  // guards all below
+  std::mutex mutex_;  // guards all below, but `observers_` for whoever is telling
+  std::vector<std::shared_ptr<Observer>> observers_;
   std::condition_variable told_;
   std::vector<Event> events_;
   bool telling_ = false;

@@ -45,7 +45,7 @@ PoolCore::PoolCore(Token, CoreOptions options)
       cores_{cores()},
       observation_{options_.observers.empty()
                        ? nullptr
-                       : std::make_shared<Observation>(options_.observers, options_.what)} {
+                       : std::make_shared<Observation>(std::move(options_.observers), options_.what)} {
   options_.all_on_terms =
       options_.measure_times || options_.worker_memory_bytes != 0 || observation_ != nullptr;
   options_.looks_first = options_.queue_limit != 0 || options_.all_on_terms;
@@ -109,7 +109,7 @@ bool PoolCore::shutdown(std::uint64_t deadline_ns) {
         return peers_.empty() && zygotes_ == 0;
       },
       deadline_ns);
-  if (observation_) observation_->finish();
+  if (done && observation_) observation_->finish();
   return done;
 }
 

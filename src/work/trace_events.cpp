@@ -122,9 +122,9 @@ TraceEvents::Row& TraceEvents::free_row(std::string& to, Worker& worker, Time be
   for (Row& row : worker.rows) {
     if (row.free_from <= begun) return row;
   }
-  const Row& first = worker.rows.front();
-  worker.rows.push_back({first.pid, kFirstRow + ++last_row_, {}});
-  append_name(to, "thread_name", first.pid, worker.rows.back().tid,
+  const std::int64_t pid = worker.rows.front().pid;
+  worker.rows.push_back({pid, kFirstRow + ++last_row_, {}});
+  append_name(to, "thread_name", pid, worker.rows.back().tid,
               worker.name + " (" + std::to_string(worker.rows.size()) + ")");
   return worker.rows.back();
 }

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <set>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -38,6 +39,41 @@ constexpr const char* kBegin = "[";
 /// Stands at the end of the file after each write, and is written over by the next.
 constexpr const char* kEnd = "\n]\n";
 
+/// The files that are being written, so that the end of the program finds them whole: pools keep them, and may be kept
+/// themselves for a moment longer. Threads: any.
+template <class Writer>
+class OpenFiles {
+ public:
+  static void add(Writer& writer) {
+    static const AtExit at_exit;
+    const std::lock_guard guard{mutex()};
+    all().insert(&writer);
+  }
+  static void remove(Writer& writer) {
+    const std::lock_guard guard{mutex()};
+    all().erase(&writer);
+  }
+  static void flush() {
+    if (process::in_forked_child()) return;
+    const std::lock_guard guard{mutex()};
+    for (Writer* const writer : all()) writer->flush();
+  }
+
+ private:
+  struct AtExit {
+    ~AtExit() { flush(); }
+  };
+  // Used until the very end, by other threads too.
+  static std::mutex& mutex() {
+    static auto& the_mutex = *new std::mutex;
+    return the_mutex;
+  }
+  static std::set<Writer*>& all() {
+    static auto& the_files = *new std::set<Writer*>;
+    return the_files;
+  }
+};
+
 }  // namespace
 
 /// The file, and the thread that writes it. Threads: any.
@@ -55,8 +91,10 @@ class TraceFile::Writer {
     } catch (const std::system_error& error) {
       work::throw_fault(process::out_of_processes("a trace needs a thread", error.code().value()));
     }
+    OpenFiles<Writer>::add(*this);
   }
   ~Writer() {
+    OpenFiles<Writer>::remove(*this);
     {
       const std::lock_guard guard{mutex_};
       stopping_ = true;
@@ -177,6 +215,8 @@ void TraceFile::flush() {
   if (!process::in_forked_child()) writer_->flush();
 }
 
+void TraceFile::flush_all() { OpenFiles<Writer>::flush(); }
+
 void TraceFile::worker_started(const WorkerEvent& event) {
   writer_->add(work::TraceRecord::What::worker_started, event);
 }
@@ -198,7 +238,7 @@ namespace work {
 
 namespace {
 
-/// The one that WEFT_TRACE asks for. Ends with the program, when pools of static duration have ended.
+/// The one that WEFT_TRACE asks for.
 class TraceOfAll {
  public:
   TraceOfAll() {
@@ -217,11 +257,6 @@ class TraceOfAll {
       std::fprintf(stderr, "weft: WEFT_TRACE: %s\n", error.what());
     }
   }
-  ~TraceOfAll() {
-    if (file_) file_->flush();  // others may keep it
-  }
-  TraceOfAll(const TraceOfAll&) = delete;
-  TraceOfAll& operator=(const TraceOfAll&) = delete;
 
   [[nodiscard]] const std::shared_ptr<TraceFile>& file() const noexcept { return file_; }
 

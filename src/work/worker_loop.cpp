@@ -10,6 +10,7 @@
 #include <cstring>
 #include <new>
 #include <utility>
+#include <weft/trace_file.hpp>
 
 #include "base/check.hpp"
 #include "base/clock.hpp"
@@ -382,6 +383,7 @@ void WorkerLoop::leave(int code) noexcept {
   if (parts_.is_thread) return part();
   WEFT_FAILURE_POINT("worker.leave");
   std::fflush(nullptr);
+  TraceFile::flush_all();  // of pools that its tasks had
   // Not exit(): static destructors belong to a main that never ran.
   ::_exit(code);
 }

@@ -24,6 +24,7 @@
 #include "process/forked.hpp"
 #include "process/limits.hpp"
 #include "process/signals.hpp"
+#include "work/array_file.hpp"
 #include "work/faults.hpp"
 #include "work/observation.hpp"
 #include "work/trace_events.hpp"
@@ -35,9 +36,6 @@ namespace {
 constexpr std::chrono::milliseconds kBatchTime{100};
 /// Records that wait to be written: some 300 MB. More are counted and left out.
 constexpr std::size_t kRecordsMax = 1'000'000;
-constexpr const char* kBegin = "[";
-/// Stands at the end of the file after each write, and is written over by the next.
-constexpr const char* kEnd = "\n]\n";
 
 /// The files that are being written, so that the end of the program finds them whole: pools keep them, and may be kept
 /// themselves for a moment longer. Threads: any.
@@ -81,10 +79,9 @@ class TraceFile::Writer {
  public:
   explicit Writer(const std::filesystem::path& path)
       : path_{path.string()},
-        file_{::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666)} {
-    if (!file_) refuse(errno);
-    // Also tells a pipe from a file: what is written last is written over.
-    if (::pwrite(file_.get(), "[\n]\n", 4, 0) != 4) refuse(errno);
+        array_{base::UniqueFd{
+            ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666)}} {
+    if (!array_.begin()) refuse(errno);
     const process::BlockedSignals blocked;
     try {
       thread_ = std::thread{[this] { run(); }};
@@ -141,11 +138,12 @@ class TraceFile::Writer {
       changed_.wait(lock, [&] { return !records_.empty() || is_urgent(); });
       changed_.wait_for(lock, kBatchTime, is_urgent);
       const bool is_last = stopping_;
+      const bool was_urgent = is_urgent();
       const std::vector<work::TraceRecord> records = std::exchange(records_, {});
       const std::uint64_t left_out = std::exchange(left_out_, 0);
       is_writing_ = true;
       lock.unlock();
-      write(records, left_out);
+      write(records, left_out, was_urgent);
       lock.lock();
       is_writing_ = false;
       ++writes_;
@@ -154,41 +152,20 @@ class TraceFile::Writer {
     }
   }
 
-  void write(const std::vector<work::TraceRecord>& records, std::uint64_t left_out) {
+  void write(const std::vector<work::TraceRecord>& records, std::uint64_t left_out, bool trim) {
     if (failed_) return;
     std::string text;
     for (const work::TraceRecord& record : records) events_.append(text, record);
     if (left_out != 0) events_.append_loss(text, left_out);
-    if (text.empty()) return;
-    if (written_ == std::strlen(kBegin)) text.erase(0, 1);  // no comma before the first
-    const std::size_t bytes = text.size();
-    text += kEnd;
-    if (write_at(written_, text)) {
-      written_ += bytes;
-      return;
-    }
+    if (array_.append(text) && (!trim || array_.trim())) return;
     const int error = errno;
     failed_ = true;
-    // What stood there before was whole.
-    static_cast<void>(::ftruncate(file_.get(), static_cast<off_t>(written_)));
-    static_cast<void>(write_at(written_, kEnd));
+    static_cast<void>(array_.trim());
     std::fprintf(stderr, "weft: the trace %s ends here, since it cannot be written: %s\n", path_.c_str(),
                  std::strerror(error));
   }
 
-  bool write_at(std::uint64_t at, std::string_view text) const {
-    while (!text.empty()) {
-      const ssize_t done = ::pwrite(file_.get(), text.data(), text.size(), static_cast<off_t>(at));
-      if (done < 0 && errno == EINTR) continue;
-      if (done <= 0) return false;
-      text.remove_prefix(static_cast<std::size_t>(done));
-      at += static_cast<std::uint64_t>(done);
-    }
-    return true;
-  }
-
   const std::string path_;
-  const base::UniqueFd file_;
   std::mutex mutex_;  // guards all down to flush_until_
   std::condition_variable changed_;
   std::vector<work::TraceRecord> records_;
@@ -199,7 +176,7 @@ class TraceFile::Writer {
   std::uint64_t flush_until_ = 0;
   // The thread's own.
   work::TraceEvents events_;
-  std::uint64_t written_ = std::strlen(kBegin);
+  work::ArrayFile array_;
   bool failed_ = false;
   std::thread thread_;
 };

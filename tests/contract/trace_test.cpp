@@ -302,8 +302,12 @@ TEST(TracedProgram, DISABLED_leaves_without_a_word) {
 TEST(TracedProgram, DISABLED_is_killed) {
   Pool pool{{.limit = 2}};
   const std::string watched = std::getenv("WATCHED");
-  std::error_code none;
-  while (fs::file_size(watched, none) < 10000) EXPECT_EQ(pool.submit<tripled>(1).get(), 3);
+  const auto has_two_results = [&] {
+    const std::string text = text_of(watched);
+    const std::size_t first = text.find("result of");
+    return first != std::string::npos && text.find("result of", first + 1) != std::string::npos;
+  };
+  while (!has_two_results()) EXPECT_EQ(pool.submit<tripled>(1).get(), 3);
   std::vector<Execution<int>> under_way;
   for (int i = 0; i < 1000; ++i) under_way.push_back(pool.submit<tripled>(i));
   ::raise(SIGKILL);
@@ -329,7 +333,7 @@ TEST(TracedProgram, that_is_killed_leaves_what_can_be_read) {
   const Ran ran = run_traced("is_killed", folder / "trace.json", folder);
   EXPECT_TRUE(WIFSIGNALED(ran.status) || WEXITSTATUS(ran.status) == 128 + SIGKILL);
   const Trace trace{folder / "trace.json"};
-  EXPECT_GT(trace.whole_flows(), 1U);
+  EXPECT_GE(trace.whole_flows(), 2U);
 }
 
 TEST(TracedProgram, has_a_file_a_process_where_it_is_asked_for) {

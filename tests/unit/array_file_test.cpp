@@ -42,7 +42,7 @@ TEST_F(ArrayFiles, begins_with_none) { EXPECT_EQ(text(), "[\n]\n"); }
 TEST_F(ArrayFiles, is_an_array_after_each_step) {
   std::mt19937 random{7};
   std::size_t count = 0;
-  for (int step = 0; step < 200; ++step) {
+  for (int step = 0; step < 60; ++step) {
     std::string elements;
     for (std::size_t i = random() % 20; i-- > 0;) elements += element(count++, random() % 3000);
     ASSERT_TRUE(file_.append(elements));

@@ -28,6 +28,7 @@
 #include "work/attendant.hpp"
 #include "work/call.hpp"
 #include "work/call_queue.hpp"
+#include "work/core_status.hpp"
 #include "work/observation.hpp"
 #include "work/peer.hpp"
 
@@ -75,22 +76,6 @@ struct CoreOptions {
 constexpr bool is_process(WorkerKind kind) noexcept {
   return kind == WorkerKind::exec || kind == WorkerKind::zygote;
 }
-
-struct CoreStatus {
-  std::size_t queued = 0;
-  std::size_t sent = 0;
-  std::size_t workers_idle = 0;
-  std::size_t workers_busy = 0;
-  std::size_t workers_starting = 0;
-  std::uint64_t finished = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t workers_lost = 0;
-  std::uint64_t workers_recycled = 0;
-  std::string last_recycled;
-  std::vector<std::int64_t> pids;
-  Histogram wait_times;
-  Histogram run_times;
-};
 
 /// The reactor of the calling thread. Throws Exhausted.
 fiber::Reactor& own_reactor();

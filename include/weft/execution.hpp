@@ -18,6 +18,7 @@
 #include <weft/detail/channel_port.hpp>
 #include <weft/error.hpp>
 #include <weft/progress.hpp>
+#include <weft/task_times.hpp>
 
 namespace weft {
 
@@ -72,6 +73,10 @@ class [[nodiscard]] Execution {
   /// With Output::capture: the end of what the task has printed, 64 KiB at most. Empty before there is a value or a
   /// failure.
   [[nodiscard]] std::string output() const { return handle_.output(); }
+
+  /// When and where the task ran. nullopt before there is a value or a failure, and where it is not measured: with
+  /// TaskOptions::measure_times or PoolOptions::measure_times, or by a pool that has an observer.
+  [[nodiscard]] std::optional<TaskTimes> times() const { return handle_.times(); }
 
   /// Takes the task back if it has not begun: true, and get() throws Cancelled with `reason`. False if it is done, or
   /// has begun, or the worker is just reading it (then it may still come back unread, as Cancelled). One that has begun is asked to stop (TaskScope::stop_token()): if it throws Cancelled, so does get(), with

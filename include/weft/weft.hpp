@@ -20,11 +20,13 @@
 #include <weft/histogram.hpp>
 #include <weft/init.hpp>
 #include <weft/initializer.hpp>
+#include <weft/inspect.hpp>
 #include <weft/lease.hpp>
 #include <weft/map.hpp>
 #include <weft/message.hpp>
 #include <weft/mutex.hpp>
 #include <weft/named_task.hpp>
+#include <weft/observer.hpp>
 #include <weft/parcel.hpp>
 #include <weft/pool.hpp>
 #include <weft/pool_view.hpp>
@@ -38,6 +40,8 @@
 #include <weft/task.hpp>
 #include <weft/task_options.hpp>
 #include <weft/task_scope.hpp>
+#include <weft/task_times.hpp>
+#include <weft/trace_file.hpp>
 #include <weft/value.hpp>
 #include <weft/worker.hpp>
 #include <weft/worker_store.hpp>

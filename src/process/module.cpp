@@ -14,10 +14,7 @@
 
 namespace weft::process {
 
-namespace {
-
-/// Looks for the GNU build id among the notes of one PT_NOTE segment: {name size, description size, type},
-/// name, description, both padded to the segment's alignment of 4 or 8.
+/// {name size, description size, type}, name, description, both padded.
 BuildId find_build_id(const char* notes, std::size_t bytes, std::size_t alignment) {
   BuildId id;
   std::size_t at = 0;
@@ -37,6 +34,8 @@ BuildId find_build_id(const char* notes, std::size_t bytes, std::size_t alignmen
   }
   return id;
 }
+
+namespace {
 
 Module describe_module(const dl_phdr_info& info) {
   Module module;

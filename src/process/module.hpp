@@ -21,6 +21,9 @@ struct BuildId {
   [[nodiscard]] std::uint32_t hash() const noexcept;
 };
 
+/// The GNU build id among the notes of one PT_NOTE segment, which may be anybody's; `alignment` is the segment's: 4 or 8.
+BuildId find_build_id(const char* notes, std::size_t bytes, std::size_t alignment);
+
 /// An executable or shared library as it is mapped here.
 struct Module {
   struct Segment {

@@ -46,9 +46,10 @@ struct LaneCounters {
   base::Atomic<std::uint64_t>
       begun;  ///< frames before this position have begun (exact once the owner is dead)
   base::Atomic<std::uint64_t> task_ticks;  ///< recent cost of one task, in ticks(); advice, never trusted
-  base::Atomic<std::uint64_t> tasks_done;  ///< statistics
+  base::Atomic<std::uint64_t> tasks_done;  ///< for people: some few less while busy, exact while parked
   base::Atomic<std::uint64_t>
       stops_seen;  ///< entries of the peer's stop log (link/stop_log.hpp) that were read
+  base::Atomic<std::uint64_t> tasks_in_hand;  ///< for people: begun and not done, when tasks_done was written
   // Line 2, written when the owner parks and when it wakes. The peer reads it after each frame that it publishes.
   alignas(base::kLineBytes) base::Atomic<std::uint64_t> parked;  ///< a doorbell word (doorbell/doorbell.hpp)
 };

@@ -40,8 +40,9 @@ struct FrameHeader {
   std::uint32_t length = 0;
   std::uint32_t withdrawn = 0;
   std::uint32_t slot = 0;  ///< index of the execution in the sender's table (task) or the receiver's (others)
-  std::uint32_t generation = 0;   ///< tells uses of a slot apart
-  std::uint64_t function = 0;     ///< what to run (process/module.hpp), or a named task's id
+  std::uint32_t generation = 0;  ///< tells uses of a slot apart
+  /// What to run (process/module.hpp), or a named task's id; of an answer: when a measured task began.
+  std::uint64_t function = 0;
   std::uint64_t deadline_ns = 0;  ///< CLOCK_MONOTONIC, 0 for none; of an answer: how long a measured task ran
   Kind kind = Kind::task;
   std::uint8_t encoding = 0;  ///< weft::Encoding of the payload

@@ -15,6 +15,7 @@
 #include <weft/buffer.hpp>
 #include <weft/codec.hpp>
 #include <weft/task_options.hpp>
+#include <weft/task_times.hpp>
 
 #include "base/atomic.hpp"
 #include "base/bytes.hpp"
@@ -66,11 +67,26 @@ struct Terms {
   std::uint64_t start_by_ns = 0;
   std::uint64_t began_ns = 0;
   std::uint64_t submitted_ns = 0;  ///< where times are measured
+  bool is_measured = false;        ///< TaskOptions::measure_times
   Attendant::Timer timer = {};
   Share* share = nullptr;    ///< the view of the pool that it was submitted to; nullptr: the pool itself
   bool has_place = false;    ///< it is among those that its share may have with workers
   std::uint64_t worker = 0;  ///< the only one that may run it; 0: any
 };
+/// What is known of a call whose times are measured; 0 what is not known. Holds where Terms::submitted_ns is not 0.
+struct Measured {
+  std::uint64_t task = 0;       ///< its number in this process, where it is observed
+  std::uint64_t sent_ns = 0;    ///< a worker has it
+  std::uint64_t handed_ns = 0;  ///< it became the first of those that its worker has
+  std::uint64_t begun_ns = 0;   ///< as the worker says, within what can be
+  std::uint64_t ended_ns = 0;
+  std::uint64_t settled_ns = 0;
+  std::uint64_t worker = 0;
+  std::int64_t pid = 0;
+
+  [[nodiscard]] TaskTimes times(const Terms& terms) const noexcept;
+};
+
 /// Of two times, of which 0 is none.
 std::uint64_t sooner(std::uint64_t one, std::uint64_t other) noexcept;
 /// Throws ArgumentError.
@@ -86,6 +102,7 @@ struct CallExtra {
   std::string reason;                      ///< of cancel()
   std::vector<wire::BlockReference> lent;  ///< what the frame that was read back names
   Terms terms;
+  Measured measured;
   std::string output;  ///< what the task printed, with Output::capture
   std::vector<Continuation> continuations;
   std::shared_ptr<Hearing> hearing;         ///< of its failure, where there are callbacks

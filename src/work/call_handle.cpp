@@ -126,6 +126,11 @@ void CallHandle::unheard(std::exception_ptr failure) const {
 
 std::string CallHandle::output() const { return call_->settled() ? output_of(*call_) : std::string{}; }
 
+std::optional<TaskTimes> CallHandle::times() const {
+  if (!call_->settled() || !call_->has_extra || call_->extra->terms.submitted_ns == 0) return std::nullopt;
+  return call_->extra->measured.times(call_->extra->terms);
+}
+
 bool CallHandle::cancel(const std::string& reason) {
   work::require_unforked();
   return core_->cancel(*call_, reason);

@@ -11,6 +11,7 @@
 #include "process/module.hpp"
 #include "work/core_options.hpp"
 #include "work/initialized.hpp"
+#include "work/observation.hpp"
 #include "work/output.hpp"
 #include "work/pool_core.hpp"
 #include "work/worker_main.hpp"
@@ -102,6 +103,7 @@ work::CoreOptions work::core_options(const WorkerOptions& worker, std::size_t li
   options.tasks_at_once = static_cast<std::uint32_t>(
       std::clamp<std::size_t>(worker.tasks_at_once, 1, std::size_t{base::kWindowMax}));
   options.nesting_depth = nesting_depth();
+  options.observers = observers_of_all();
   options.limit = limit;
   options.start_timeout_ns = static_cast<std::uint64_t>(worker.start_timeout.count());
   if (!worker.binary.empty()) options.executable = worker.binary;
@@ -176,8 +178,7 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
   core.worker_age_ns = static_cast<std::uint64_t>(options.worker_age.count());
   core.worker_memory_bytes = options.worker_memory_bytes;
   core.measure_times = options.measure_times;
-  // What is to be known of every task is kept with its terms.
-  if (!task_ && (core.measure_times || core.worker_memory_bytes != 0)) task_ = TaskOptions{};
+  if (options.observer) core.observers.push_back(options.observer);
   core.queue_limit = options.queue_limit;
   core.on_full = options.on_full;
   core_ = work::PoolCore::make(std::move(core));

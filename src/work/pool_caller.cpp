@@ -1,6 +1,8 @@
 // WorkerKind::caller: no workers. A task runs on the thread that submits it, as soon as that has left the pool's lock; its
 // arguments and its value are encoded and decoded as if they travelled.
 
+#include <unistd.h>
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -108,6 +110,13 @@ void PoolCore::run_soon(Call& call) {
   if (call.timed) {
     call.extra->terms.began_ns = base::now_ns();
     next_timer(call);
+    if (call.extra->terms.submitted_ns != 0) {
+      Measured& measured = call.extra->measured;
+      measured.worker = kWorkerId;
+      measured.pid = ::getpid();
+      measured.handed_ns = call.extra->terms.began_ns;
+      observe(Observation::What::task_begun, call);
+    }
   }
   after_.emplace_back([this, &call] { run_here(call); });
   leave_slowly_ = true;
@@ -136,7 +145,7 @@ void PoolCore::run_here(Call& call) {
 
   const Section section{*this};
   --running_here_;
-  if (call.timed) note_times(call, base::now_ns() - extra.terms.began_ns);
+  if (call.timed) note_times(call, extra.terms.began_ns, base::now_ns() - extra.terms.began_ns);
   if (!call.extra->talk) call.extra->talk = std::make_shared<Talk>();
   call.extra->talk->progress = news;
   call.extra->stop = std::stop_source{std::nostopstate};

@@ -39,6 +39,7 @@ Terms terms_of(const TaskOptions& options) {
   terms.stop_after_ns = positive(options.stop_after, "stop_after");
   terms.run_limit_ns = positive(options.run_limit, "run_limit");
   terms.retries = options.retries;
+  terms.is_measured = options.measure_times;
   return terms;
 }
 
@@ -51,9 +52,12 @@ void PoolCore::set_terms(Call& call, const Terms& terms, const detail::Payload& 
     call.store(payload.bytes.data(), static_cast<std::uint32_t>(payload.bytes.size()));
     call.extra->attachments.assign(payload.attachments.begin(), payload.attachments.end());
   }
-  if (options_.measure_times) {
+  if (options_.measure_times || own.is_measured || observation_) {
     own.submitted_ns = base::now_ns();
     call.flags |= wire::kMeasured;
+    call.extra->measured = {};
+    if (observation_) call.extra->measured.task = Observation::next_task();
+    observe(Observation::What::task_submitted, call);
   }
   if (own.start_within_ns != 0) own.start_by_ns = base::now_ns() + own.start_within_ns;
   set_timer(call, sooner(own.deadline_ns, own.start_by_ns));
@@ -71,31 +75,51 @@ void PoolCore::set_timer(Call& call, std::uint64_t at_ns) {
 
 /// The call is settled: nothing of it is due any more.
 void PoolCore::drop_terms(Call& call) noexcept {
+  if (call.extra->terms.submitted_ns != 0) {
+    call.extra->measured.settled_ns = base::now_ns();
+    observe(Observation::What::task_settled, call);
+  }
   give_up_place(call);
   call.timed = false;
   Attendant::get().cancel(call.extra->terms.timer);
 }
 
-/// Its answer has come, and says that it ran for so long. What took the rest of the time was waiting.
-void PoolCore::note_times(const Call& call, std::uint64_t ran_ns) {
-  if (call.extra->terms.submitted_ns == 0) return;
-  const std::uint64_t whole = base::now_ns() - call.extra->terms.submitted_ns;
-  const std::uint64_t ran = std::min(ran_ns, whole);
+/// Its answer has come, and says when it began and how long it ran. What took the rest of the time was waiting.
+void PoolCore::note_times(Call& call, std::uint64_t begun_ns, std::uint64_t ran_ns) {
+  const std::uint64_t submitted = call.extra->terms.submitted_ns;
+  if (submitted == 0) return;
+  const std::uint64_t now = base::now_ns();
+  const std::uint64_t ran = std::min(ran_ns, now - submitted);
+  Measured& measured = call.extra->measured;
+  // Another process says so; one that had no time for it says 0.
+  measured.begun_ns = std::clamp(begun_ns != 0 ? begun_ns : measured.handed_ns, submitted, now - ran);
+  measured.ended_ns = measured.begun_ns + ran;
+  if (!options_.measure_times) return;
   run_times_.record(std::chrono::nanoseconds{ran});
-  wait_times_.record(std::chrono::nanoseconds{whole - ran});
+  wait_times_.record(std::chrono::nanoseconds{now - submitted - ran});
 }
 
 /// A worker has it.
 void PoolCore::sent_on_terms(Peer& peer, Call& call) {
   take_place(call);
+  if (call.extra->terms.submitted_ns != 0) {
+    Measured& measured = call.extra->measured;
+    measured.sent_ns = base::now_ns();
+    measured.worker = peer.id;
+    measured.pid = peer.child.pid;
+  }
   if (options_.worker_memory_bytes != 0) tend_later();
   if (peer.sent.front() == &call) start_clock(peer);
 }
 
-/// A task with a limit on its run is the first of those that its worker has: it runs, or is about to.
+/// A task on terms is the first of those that its worker has: it runs, or is about to.
 void PoolCore::start_clock(Peer& peer) {
   Call& call = *peer.sent.front();
   Terms& terms = call.extra->terms;
+  if (terms.submitted_ns != 0 && call.extra->measured.handed_ns == 0) {
+    call.extra->measured.handed_ns = base::now_ns();
+    observe(Observation::What::task_begun, call);
+  }
   if (terms.began_ns != 0 || (terms.stop_after_ns == 0 && terms.run_limit_ns == 0)) return;
   terms.began_ns = base::now_ns();
   next_timer(call);
@@ -176,7 +200,7 @@ bool PoolCore::retry(const Peer& gone, Call& call) {
   Terms& terms = call.extra->terms;
   --terms.retries;
   ++terms.deaths;
-  give_up_place(call);
+  no_longer_handed(call);
   terms.began_ns = 0;
   if (terms.start_within_ns != 0) terms.start_by_ns = base::now_ns() + terms.start_within_ns;
   call.peer = nullptr;

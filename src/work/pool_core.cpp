@@ -27,8 +27,10 @@ std::uint64_t Peer::window_ticks() noexcept {
 Call& PoolCore::submit(const detail::Request& request) {
   // Relaxed: a wrong guess costs nothing but time. While the frame is made, its line comes from the worker's cache.
   if (request.payload.bytes.size() <= kShortBytes) base::prefetch_for_writing(next_line_.load(base::relaxed));
-  if (options_.queue_limit != 0) [[unlikely]]
-    wait_for_room();
+  if (options_.looks_first) [[unlikely]] {
+    if (options_.queue_limit != 0) wait_for_room();
+    if (options_.all_on_terms) return submit_on_terms(request, {});
+  }
   if (request.options != nullptr || InheritedDeadline::any()) [[unlikely]]
     return submit_on_terms(request, {});
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
@@ -268,7 +270,7 @@ bool PoolCore::on_returned(Peer& peer, Call& call) {
   no_longer_sent(peer, call);
   call.phase = Phase::queued;
   call.next_generation();
-  if (call.timed) give_up_place(call);
+  if (call.timed) no_longer_handed(call);
   if (call.is_pinned()) {
     call.peer = &peer;
     peer.waiting.push_front(call);
@@ -374,7 +376,7 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
   }
   WEFT_FAILURE_POINT("parent.answer.before_settle");
   if (call->timed) [[unlikely]]
-    note_times(*call, header.deadline_ns);
+    note_times(*call, header.function, header.deadline_ns);
   no_longer_sent(peer, *call);
   call->encoding = static_cast<Encoding>(header.encoding);
   call->flags =

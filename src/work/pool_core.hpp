@@ -28,6 +28,8 @@
 #include "work/attendant.hpp"
 #include "work/call.hpp"
 #include "work/call_queue.hpp"
+#include "work/core_status.hpp"
+#include "work/observation.hpp"
 #include "work/peer.hpp"
 
 namespace weft::work {
@@ -54,11 +56,15 @@ struct CoreOptions {
   bool measure_times = false;
   std::uint32_t tasks_at_once = 1;
   std::size_t queue_limit = 0;
+  bool looks_first = false;  ///< submit() has more to do than to send; PoolCore() finds out itself, and
+  bool all_on_terms =
+      false;  ///< whether something is to be known of every task, which is kept with its terms
   OnFull on_full = OnFull::wait;
   WorkerKind kind = WorkerKind::exec;
   unsigned nesting_depth = 0;  ///< of who made the pool
   bool replace = true;         ///< start another worker for one that ended
-  std::string what = "pool";   ///< for messages
+  std::vector<std::shared_ptr<Observer>> observers;
+  std::string what = "pool";  ///< for messages
   struct Passed {
     base::UniqueFd descriptor;
     int number;  ///< there
@@ -70,22 +76,6 @@ struct CoreOptions {
 constexpr bool is_process(WorkerKind kind) noexcept {
   return kind == WorkerKind::exec || kind == WorkerKind::zygote;
 }
-
-struct CoreStatus {
-  std::size_t queued = 0;
-  std::size_t sent = 0;
-  std::size_t workers_idle = 0;
-  std::size_t workers_busy = 0;
-  std::size_t workers_starting = 0;
-  std::uint64_t finished = 0;
-  std::uint64_t failed = 0;
-  std::uint64_t workers_lost = 0;
-  std::uint64_t workers_recycled = 0;
-  std::string last_recycled;
-  std::vector<std::int64_t> pids;
-  Histogram wait_times;
-  Histogram run_times;
-};
 
 /// The reactor of the calling thread. Throws Exhausted.
 fiber::Reactor& own_reactor();
@@ -214,7 +204,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* value);
   void take_short(Call& call, detail::ShortValue& value) noexcept;
   bool drain(Peer& peer) noexcept;
-  // Inlined: each has one caller, and half of its work would be to save and restore registers.
+  // Inlined, since each has one caller: half of its work would be to save and restore registers.
   [[gnu::always_inline]] inline void on_frame(Peer& peer);
   [[gnu::always_inline]] inline void on_answer(Peer& peer, const wire::FrameHeader& header,
                                                std::span<const std::byte> body);
@@ -246,7 +236,11 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void end_by_limit(Call& call);
   bool retry(const Peer& gone, Call& call);
   void sent_on_terms(Peer& peer, Call& call);
-  void note_times(const Call& call, std::uint64_t ran_ns);
+  void note_times(Call& call, std::uint64_t begun_ns, std::uint64_t ran_ns);
+  // Who is told: pool_observing.cpp.
+  void no_longer_handed(Call& call) noexcept;
+  void observe(Observation::What what, const Call& call);
+  void observe(Observation::What what, const Peer& peer, std::string reason = {});
 
   // Views, leases, and tasks for one worker alone: pool_routes.cpp.
   void take_place(Call& call) noexcept;
@@ -390,8 +384,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::uint64_t last_serial_ = 0;
   Attendant::Timer tend_timer_;
   std::vector<Peer*> serving_;
-  std::vector<Peer*>
-      idle_;  ///< those of them that have nothing to do, the last one that had last; and some that have
+  std::vector<Peer*> idle_;    ///< those that have nothing to do, the last that had last; and some that have
   std::vector<Peer*> askers_;  ///< read though no answer of theirs may be due: they ask for shared objects
   std::size_t cursor_ = 0;
   Attendant::Timer check_timer_;
@@ -424,6 +417,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::shared_ptr<Zygote> zygote_;  ///< the one that new workers are copied from
   std::size_t zygotes_ = 0;         ///< processes, those included that were told to go
   std::size_t running_here_ = 0;    ///< tasks on the threads that submitted them
+
+  const std::shared_ptr<Observation> observation_;  ///< null without observers
 
   Mutex preparing_;        // guards prepared_
   bool prepared_ = false;  ///< the initializer has run here

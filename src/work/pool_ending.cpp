@@ -13,6 +13,7 @@
 #include "work/faults.hpp"
 #include "work/obituary.hpp"
 #include "work/pool_core.hpp"
+#include "work/worker_main.hpp"
 
 namespace weft::work {
 
@@ -39,11 +40,19 @@ fiber::Reactor& own_reactor() {
   return *reactor;
 }
 
-PoolCore::PoolCore(Token, CoreOptions options) : options_{std::move(options)}, cores_{cores()} {
+PoolCore::PoolCore(Token, CoreOptions options)
+    : options_{std::move(options)},
+      cores_{cores()},
+      observation_{options_.observers.empty()
+                       ? nullptr
+                       : std::make_shared<Observation>(std::move(options_.observers), options_.what)} {
+  options_.all_on_terms =
+      options_.measure_times || options_.worker_memory_bytes != 0 || observation_ != nullptr;
+  options_.looks_first = options_.queue_limit != 0 || options_.all_on_terms;
   bell_id_ = last_bell_id.fetch_add(1, base::relaxed) + 1;
   attendant_bell_ = make_bell();
   waiter_bell_ = make_bell();
-  auto region = memory::OwnedRegion::create("weft-board", sizeof(link::Board));
+  auto region = memory::OwnedRegion::create(kBoard, sizeof(link::Board));
   if (!region) throw_fault(region.fault());
   board_region_ = *std::move(region);
   board_ = reinterpret_cast<link::Board*>(board_region_.data());
@@ -86,7 +95,7 @@ void PoolCore::leave_slowly() noexcept {
 
 bool PoolCore::shutdown(std::uint64_t deadline_ns) {
   require_may_wait();
-  return wait_until(
+  const bool done = wait_until(
       [this] {
         if (!closed_) {
           closed_ = true;
@@ -100,6 +109,8 @@ bool PoolCore::shutdown(std::uint64_t deadline_ns) {
         return peers_.empty() && zygotes_ == 0;
       },
       deadline_ns);
+  if (done && observation_) observation_->finish();
+  return done;
 }
 
 std::size_t PoolCore::kill(const std::string& reason) {
@@ -124,6 +135,7 @@ std::size_t PoolCore::kill(const std::string& reason) {
     while (!peer->sent.empty()) {
       Call& call = *peer->sent.pop_front();
       const bool may_have_run = peer->thread ? leave_running(*peer, call) : call.position < begun;
+      if (may_have_run) note_lost(call);
       settle_with(call, std::make_exception_ptr(WorkerKilled{reason, may_have_run}));
     }
     peer->state = Peer::State::ending;

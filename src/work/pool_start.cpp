@@ -54,10 +54,10 @@ base::Result<PoolCore::Start> PoolCore::make_start() {
 
 /// This side of a worker. Made while the process comes up, which takes longer.
 base::Result<std::unique_ptr<Peer>> PoolCore::make_peer(Start start) {
-  auto lane = memory::OwnedRegion::create("weft-parent-lane",
-                                          ring::lane_bytes(base::kRingLines, kParentBlackBoxBytes));
+  auto lane =
+      memory::OwnedRegion::create(kParentLane, ring::lane_bytes(base::kRingLines, kParentBlackBoxBytes));
   if (!lane) return lane.fault();
-  auto offered = memory::OwnedRegion::offer("weft-worker-lane",
+  auto offered = memory::OwnedRegion::offer(options_.kind == WorkerKind::thread ? kThreadLane : kWorkerLane,
                                             ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes));
   if (!offered) return offered.fault();
   base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};

@@ -101,6 +101,7 @@ void PoolCore::adopt(std::unique_ptr<Peer> started) {
           if (const auto core = weak.lock()) core->on_start_timeout(id);
         });
   }
+  observe(Observation::What::worker_started, peer);
   if (abandoned_) retire(peer);
 }
 
@@ -204,6 +205,7 @@ void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, bool has_descripto
                               peer.bell.get()};
   Attendant::get().cancel(peer.timer);
   start_serving(peer);
+  observe(Observation::What::worker_ready, peer);
   probing_ = false;
   adapt_spinning();
   if (closed_ && queue_.empty()) return retire(peer);
@@ -250,7 +252,11 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   adapt_spinning();
   WEFT_FAILURE_POINT("parent.bury");
   if (gone->output) gone->output->end();
+  const auto tell_end = [&] {
+    if (observation_) observe(Observation::What::worker_ended, *gone, why_ended(*gone, status));
+  };
   if (was_starting) {
+    tell_end();
     if (gone->killed || abandoned_) return wake_watchers();
     return start_failed(why_not_started(*gone, status), gone->start_exception);
   }
@@ -266,6 +272,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     const bool may_go_elsewhere = !call.is_pinned() && !gone->killed && gone->violation.empty();
     if (call.position >= begun && may_go_elsewhere && on_returned(*gone, call)) continue;
     gone->sent.remove(call);
+    if (call.position < begun) note_lost(call);
     if (!retry(*gone, call)) lost.push_front(call);
   }
   bury_guest(*gone);
@@ -279,6 +286,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     Call& call = *lost.pop_front();
     settle_with(call, end_error(*gone, status, call));
   }
+  tell_end();
   if (!options_.replace && !closed_) {
     closed_ = true;
     closed_reason_ = "the worker has ended: " + process::describe(status);

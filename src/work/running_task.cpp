@@ -123,7 +123,7 @@ void RunningTask::reply(wire::Kind kind, const detail::Payload& payload) {
   header.kind = kind;
   header.encoding = static_cast<std::uint8_t>(payload.encoding);
   if ((header_.flags & wire::kMeasured) != 0) [[unlikely]]
-    header.deadline_ns = base::now_ns() - began_ns_;
+    header.function = began_ns_, header.deadline_ns = base::now_ns() - began_ns_;
   if (payload.bytes.size() > base::kInlineBytesMax || !payload.attachments.empty()) [[unlikely]] {
     reply_with_blocks(header, payload);
   } else {

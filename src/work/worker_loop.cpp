@@ -10,6 +10,7 @@
 #include <cstring>
 #include <new>
 #include <utility>
+#include <weft/trace_file.hpp>
 
 #include "base/check.hpp"
 #include "base/clock.hpp"
@@ -168,7 +169,7 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
   }
   RunningTask task{*this, header, attachments, body};
   leader_ = Leader::in_task;
-  ++running_;
+  ++begun_;
   WEFT_FAILURE_POINT("worker.task.before_run");
   std::exception_ptr failed;
   std::vector<std::uint64_t> thrown;
@@ -188,14 +189,14 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
     keep_reserve();
   }
   attachments.clear();
-  --running_;
+  ++done_;
   after_reply();
   if (leaving_) [[unlikely]]
     leave_if_done();
 }
 
 void WorkerLoop::leave_if_done() noexcept {
-  if (running_ != 0 || parts_.port.in.peek() != ring::Peek::none) return;
+  if (has_running() || parts_.port.in.peek() != ring::Peek::none) return;
   parts_.store->clear();
   leave(0);
 }
@@ -236,14 +237,16 @@ void WorkerLoop::after_reply() noexcept {
     parts_.port.ring(word);
   parts_.port.out.prepare();
   // The clock costs as much as an empty task: while tasks are short it is read for eight of them together.
-  if (task_ticks_ != 0 && task_ticks_ < short_ticks() && ++untimed_ < 8) return;
+  const std::uint64_t untimed = done_ - timed_;
+  if (task_ticks_ != 0 && task_ticks_ < short_ticks() && untimed < 8) return;
   const std::uint64_t now = base::ticks();
-  const std::uint64_t took = (now - last_ticks_) / (untimed_ == 0 ? 1 : untimed_);
-  untimed_ = 0;
+  const std::uint64_t took = (now - last_ticks_) / (untimed == 0 ? 1 : untimed);
+  timed_ = done_;
   last_ticks_ = now;
   task_ticks_ = task_ticks_ == 0 ? took : task_ticks_ - task_ticks_ / 4 + took / 4;
   // Relaxed: advice.
   own.task_ticks.store(task_ticks_ | 1, base::relaxed);
+  tell_done();
   if (took > old_ticks()) [[unlikely]] {
     if (word.mode() == doorbell::Mode::lazy) ring_if_behind();
   }
@@ -266,7 +269,7 @@ bool WorkerLoop::spin() noexcept {
   const std::uint64_t begin = base::ticks();
   for (std::uint64_t now = begin; now - begin < budget; now = base::ticks()) {
     last_ticks_ = now;
-    untimed_ = 0;
+    timed_ = done_;
     for (int look = 0; look < 64; ++look) {
       if (parts_.port.in.peek() != ring::Peek::none) {
         if (now - begin > alone) reactor_.spun(true);
@@ -277,7 +280,7 @@ bool WorkerLoop::spin() noexcept {
     if (reactor_.others_ready()) return false;
     if (now - begin > alone) {
       // What a suspended task waits for may come another way: the reactor looks there too.
-      if (running_ != 0) return false;
+      if (has_running()) return false;
       ::sched_yield();
     }
   }
@@ -332,6 +335,7 @@ bool WorkerLoop::arm() noexcept {
     parts_.port.ring_if_asleep();
   }
   ring_if_behind();
+  tell_done();
   sleeper_.arm(doorbell::Mode::urgent);
   return parts_.port.in.peek() == ring::Peek::none;
 }
@@ -379,6 +383,7 @@ void WorkerLoop::leave(int code) noexcept {
   if (parts_.is_thread) return part();
   WEFT_FAILURE_POINT("worker.leave");
   std::fflush(nullptr);
+  TraceFile::flush_all();  // of pools that its tasks had
   // Not exit(): static destructors belong to a main that never ran.
   ::_exit(code);
 }

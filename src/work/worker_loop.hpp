@@ -111,6 +111,14 @@ class WorkerLoop final : public fiber::Source {
   /// What the parent has sent could not be taken.
   void fail(const base::Fault& fault) noexcept;
   void leave_if_done() noexcept;
+  [[nodiscard]] bool has_running() const noexcept { return begun_ != done_; }
+  /// For whoever watches from outside (weft top).
+  void tell_done() noexcept {
+    ring::LaneCounters& own = *parts_.port.own;
+    // Relaxed: for people.
+    own.tasks_done.store(done_, base::relaxed);
+    own.tasks_in_hand.store(begun_ - done_, base::relaxed);
+  }
   [[noreturn]] void refuse(const char* what) noexcept;
 
   Parts parts_;
@@ -122,11 +130,13 @@ class WorkerLoop final : public fiber::Source {
   fiber::Waker idle_waker_;
   std::vector<fiber::Waker> followers_;
   std::unique_ptr<std::byte[]> reserve_;
-  std::size_t running_ = 0;
+  // Two that only grow, rather than one that goes up and down: what is done is known to whoever watches, for nothing.
+  std::uint64_t begun_ = 0;
+  std::uint64_t done_ = 0;
   bool leaving_ = false;
   bool left_ = false;             ///< a thread that only finishes what it has begun
   std::uint64_t last_ticks_ = 0;  // when the last task ended, or the ring was last seen empty
-  std::uint64_t untimed_ = 0;     // tasks since last_ticks_
+  std::uint64_t timed_ = 0;       // done_ at last_ticks_
   StopWatch stop_watch_;
   bool ends_matter_;                          ///< before_reply() has something to do
   std::shared_ptr<WorkerChannels> channels_;  ///< from the first use on

@@ -88,14 +88,14 @@ void set_nesting_depth(unsigned to) noexcept { depth = to; }
 std::uint32_t parent_pid() noexcept { return parent; }
 
 void worker_main(int control) {
-  begin_worker("weft-worker");
+  begin_worker(kWorkerName);
   ::fcntl(control, F_SETFD, FD_CLOEXEC);
   serve(control, [](process::BlackBox* box) { return process::install_crash_handlers(box); });
   std::abort();  // not reached
 }
 
 void copied_worker_main(int control) {
-  ::prctl(PR_SET_NAME, "weft-worker");
+  ::prctl(PR_SET_NAME, kWorkerName);
   serve(control, [](process::BlackBox* box) {
     process::change_black_box(box);
     return base::Result<void>{};

@@ -13,6 +13,14 @@ inline constexpr const char* kWorkerArgument = "--weft-worker";
 inline constexpr int kWorkerControl = 3;
 /// The same for the process that the workers of a pool are copied from.
 inline constexpr const char* kZygoteArgument = "--weft-zygote";
+/// What regions of shared memory are called, for whoever watches from outside (inspect.cpp).
+inline constexpr const char* kParentLane = "weft-parent-lane";
+inline constexpr const char* kWorkerLane = "weft-worker-lane";
+inline constexpr const char* kThreadLane = "weft-thread-lane";
+inline constexpr const char* kBoard = "weft-board";
+/// What processes are called that have been started as a worker, or as one that workers are copied from.
+inline constexpr const char* kWorkerName = "weft-worker";
+inline constexpr const char* kZygoteName = "weft-zygote";
 /// In its environment, if that does not say anything of it: to be taken out again.
 inline constexpr const char* kBindNow = "LD_BIND_NOW=weft";
 /// What a terminal sends to a whole process group. A worker is started with them blocked, and then ignores them.

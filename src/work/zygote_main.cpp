@@ -57,7 +57,7 @@ void require_copyable(Handshake& handshake) {
 }  // namespace
 
 void zygote_main(int control) {
-  begin_worker("weft-zygote");
+  begin_worker(kZygoteName);
   ::fcntl(control, F_SETFD, FD_CLOEXEC);
   if (const char* const set = std::getenv("LD_BIND_NOW");
       set != nullptr && std::string{kBindNow}.ends_with(set))

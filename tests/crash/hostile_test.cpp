@@ -6,9 +6,11 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 #include <weft/weft.hpp>
 
@@ -34,12 +36,14 @@ Lures& lures() {
   return those;
 }
 
-Pool pool_with_a_liar(const std::string& lie, const Scratch& scratch, std::size_t limit) {
+Pool pool_with_a_liar(const std::string& lie, const Scratch& scratch, std::size_t limit,
+                      std::shared_ptr<Observer> observer = {}) {
   static_cast<void>(lures());
   std::vector<std::string> environment{"WEFT_LIE=" + lie, "WEFT_LIE_MARK=" + scratch.file("lied")};
   for (char** each = environ; *each != nullptr; ++each) environment.emplace_back(*each);
   PoolOptions options;
   options.limit = limit;
+  options.observer = std::move(observer);
   options.worker.binary = WEFT_HOSTILE_WORKER;
   options.worker.environment = environment;
   return Pool{options};
@@ -106,6 +110,38 @@ TEST_P(Liar, fails_its_own_task_and_the_pool_goes_on) {
   for (int i = 0; i < 20; ++i) EXPECT_EQ(pool.submit(twice, i).get(), 2 * i);
   // Whatever it had of what others share has passed on.
   const std::lock_guard guard{lures().mutex};
+}
+
+/// Whatever a worker says of its times, they are such as can be.
+class Clerk final : public Observer {
+ public:
+  void task_submitted(const TaskEvent&) override { ++submitted; }
+  void task_settled(const TaskEvent& event) override {
+    ++settled;
+    const TaskTimes& times = event.times;
+    if (times.submitted <= times.begun && times.begun <= times.ended && times.ended <= times.settled)
+      ++possible;
+  }
+  int submitted = 0;
+  int settled = 0;
+  int possible = 0;
+};
+
+TEST_P(Liar, cannot_lie_about_its_times) {
+  const Scratch scratch;
+  const auto clerk = std::make_shared<Clerk>();
+  {
+    Pool pool = pool_with_a_liar(GetParam().name, scratch, 1, clerk);
+    const auto twice = named<int(int)>("twice");
+    auto with_liar = pool.submit(twice, 21);
+    static_cast<void>(outcome_of(with_liar, 42));
+    for (int i = 0; i < 20; ++i) EXPECT_EQ(pool.submit(twice, i).get(), 2 * i);
+    pool.kill();  // not every liar ends when it is told to
+    pool.shutdown();
+  }
+  EXPECT_EQ(clerk->submitted, 21);
+  EXPECT_EQ(clerk->settled, 21);
+  EXPECT_EQ(clerk->possible, 21);
 }
 
 TEST(HostileWorker, that_stores_noise_in_a_parcel_is_refused_by_who_reads_it) {

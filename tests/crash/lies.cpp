@@ -357,9 +357,25 @@ const Lie kLies[] = {
        me.own.counters->begun.store(~std::uint64_t{0}, base::relaxed);
        me.own.counters->task_ticks.store(~std::uint64_t{0}, base::relaxed);
        me.own.counters->tasks_done.store(~std::uint64_t{0}, base::relaxed);
+       me.own.counters->tasks_in_hand.store(~std::uint64_t{0}, base::relaxed);
        me.own.counters->parked.store(~std::uint64_t{0}, base::relaxed);
        me.answer_honestly(task);
        me.serve(-1);
+     }},
+    {"times_of_noise", Outcome::value,
+     [](Impostor& me) {
+       me.say_ready();
+       std::mt19937_64 random{5};
+       for (;;) {
+         const wire::FrameHeader task = me.next_task();
+         wire::FrameHeader answer = Impostor::answer_to(task, Kind::value);
+         answer.function = random();
+         answer.deadline_ns = random() % 3 == 0 ? 1 : random();
+         int number = 0;
+         std::memcpy(&number, me.payload.data(), sizeof number);
+         number *= 2;
+         me.publish(answer, std::as_bytes(std::span{&number, 1}));
+       }
      }},
     {"black_box_of_noise", Outcome::crash,
      [](Impostor& me) {

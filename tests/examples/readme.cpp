@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <string>
 #include <vector>
 #include <weft/weft.hpp>
@@ -31,6 +32,28 @@ void require(bool holds, const char* what) {
   if (holds) return;
   std::fprintf(stderr, "does not hold: %s\n", what);
   std::abort();
+}
+
+class Slow : public weft::Observer {
+  void task_settled(const weft::TaskEvent& event) override {
+    if (event.times.ran() > 1s) std::printf("%s ran long\n", std::string{event.name}.c_str());
+  }
+};
+
+std::string paint(const std::string& what) { return "a " + what; }
+
+void watch() {
+  {
+    weft::Pool pool{{.limit = 4, .observer = std::make_shared<weft::TraceFile>("trace.json")}};
+    require(pool.submit<paint>("landscape").get() == "a landscape", "a traced task");
+  }
+  require(std::fopen("trace.json", "r") != nullptr, "a trace");
+  std::remove("trace.json");
+  weft::Pool pool{{.limit = 1, .observer = std::make_shared<Slow>()}};
+  auto painting = pool.with({.measure_times = true}).submit<paint>("portrait");
+  painting.wait();
+  const weft::TaskTimes times = painting.times().value();  // times.waited(), times.ran(), times.pid ...
+  require(times.attempts == 1 && times.begun >= times.submitted, "times");
 }
 
 std::string loaded;
@@ -105,6 +128,7 @@ int main(int argc, char** argv) {
   weft::init(argc, argv);
   lines();
   limits();
+  watch();
   parts();
   stores();
   descriptors();

@@ -8,6 +8,7 @@
 #include "pages.hpp"
 #include "progress.hpp"
 #include "thumbnails.hpp"
+#include "top.hpp"
 #include "wording.hpp"
 
 namespace {
@@ -17,6 +18,7 @@ int run(int argc, char** argv) {
   const auto parsed = weft_cli::parse_options(argc, argv);
   if (const int* const code = std::get_if<int>(&parsed)) return *code;
   const auto& options = std::get<weft_cli::Options>(parsed);
+  if (options.command == weft_cli::Command::top) return weft_cli::show_top(options);
   return options.command == weft_cli::Command::thumbnails ? weft_cli::make_thumbnails(options)
                                                           : weft_cli::make_pages(options);
 }

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <climits>
 #include <cstdio>
 #include <string_view>
 
@@ -24,6 +25,17 @@ CLI::Validator whole_number(int lowest, int highest) {
     const auto [stopped, error] = std::from_chars(text.data(), end, value);
     if (error == std::errc{} && stopped == end && value >= lowest && value <= highest) return std::string{};
     return fmt::format("'{}' is not a whole number from {} to {}", printable(text), lowest, highest);
+  };
+  return CLI::Validator{check, ""};
+}
+
+CLI::Validator seconds(double shortest, double longest) {
+  const auto check = [shortest, longest](const std::string& text) {
+    double value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stopped, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc{} && stopped == end && value >= shortest && value <= longest) return std::string{};
+    return fmt::format("'{}' is not a number of seconds from {} to {}", printable(text), shortest, longest);
   };
   return CLI::Validator{check, ""};
 }
@@ -65,10 +77,11 @@ int refuse(const CLI::App& app, const std::string& message) {
 std::variant<Options, int> parse_options(int argc, char** argv) {
   Options thumbnails{.command = Command::thumbnails, .out = "thumbnails"};
   Options pages{.command = Command::pages, .out = "pages"};
+  Options top{.command = Command::top};
 
   CLI::App app{
       "Makes thumbnails of pictures and pictures of PDF pages, in worker processes; measures what that "
-      "costs.",
+      "costs, and shows what programs with such workers are doing.",
       "weft"};
   app.set_version_flag("--version", "weft " WEFT_VERSION);
   app.require_subcommand(0, 1);
@@ -100,6 +113,18 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
       ->type_name("N");
   add_common(*pages_command, pages);
 
+  CLI::App* const top_command =
+      app.add_subcommand("top", "Show what weft's programs and their workers are doing");
+  top_command->add_option("PID", top.pid, "The program to look at; all of this user if not said")
+      ->check(whole_number(1, INT_MAX))
+      ->type_name("");
+  top_command->add_option("--interval", top.interval, "Seconds between two looks")
+      ->check(seconds(0.1, 3600))
+      ->capture_default_str()
+      ->type_name("SECONDS");
+  top_command->add_flag("--once", top.once, "Print one look, over one interval, and end");
+  top_command->add_flag("--json", top.json, "Print JSON: with --once a document, else a line for each look");
+
   // Never parsed here: become_bench() comes before.
   app.add_subcommand("bench", "Measure what inter-process communication costs on this machine");
 
@@ -110,6 +135,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     return refuse(app, error.what());
   }
   if (app.get_subcommands().empty()) return refuse(app, "say what to make: thumbnails or pages");
+  if (top_command->parsed()) return top;
   return thumbnails_command->parsed() ? thumbnails : pages;
 }
 

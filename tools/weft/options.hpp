@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <variant>
@@ -13,7 +14,7 @@ constexpr int kExitDone = 0;
 constexpr int kExitFailed = 1;  ///< something failed, or nothing could be done
 constexpr int kExitUsage = 2;   ///< the command line does not hold; nothing was started
 
-enum class Command { thumbnails, pages };
+enum class Command { thumbnails, pages, top };
 
 /// The command line, checked.
 struct Options {
@@ -25,7 +26,10 @@ struct Options {
   std::string out{};
   std::string format = "jpg";  ///< jpg, png or webp
   bool json = false;
-  std::string crash_on{};  ///< a test aid: the picture of this file name takes its worker down
+  std::optional<std::int64_t> pid{};  ///< top: this program alone
+  double interval = 1;                ///< top: seconds between two looks
+  bool once = false;                  ///< top
+  std::string crash_on{};             ///< a test aid: the picture of this file name takes its worker down
 };
 
 /// What to do, or the code to exit with at once: help was printed, or one line on stderr that says what is wrong.

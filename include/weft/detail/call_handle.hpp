@@ -4,6 +4,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include <weft/detail/packed.hpp>
 #include <weft/export.hpp>
 #include <weft/progress.hpp>
+#include <weft/task_times.hpp>
 
 namespace weft::work {
 struct Call;
@@ -72,6 +74,8 @@ class WEFT_EXPORT CallHandle {
   void unheard(std::exception_ptr failure) const;
   /// Of a settled call: what the task printed, with Output::capture.
   [[nodiscard]] std::string output() const;
+  /// Of a settled call whose times are measured.
+  [[nodiscard]] std::optional<TaskTimes> times() const;
   bool cancel(const std::string& reason);
   /// Runs `continuation` once the call is settled, on the thread that settles it or, if it is settled, here and now.
   void on_settled(std::function<void()> continuation);

@@ -1,0 +1,159 @@
+#!/usr/bin/env python3
+"""`weft top` over the program `weft` at work: cli_top_test.py WEFT [unittest's own arguments]."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+import unittest
+
+import cli_input
+from cli_program import WATCHDOG_SECONDS, WEFT, Cli
+
+
+class Watched(Cli):
+    def start(self):
+        """A run with two workers that have something to do for longer than any test takes."""
+        cli_input.slow_svg(self.photos / "0.svg")
+        for i in range(1, 500):
+            os.link(self.photos / "0.svg", self.photos / f"{i}.svg")
+        program = subprocess.Popen(
+            self.command("thumbnails", self.photos, "--out", self.out, "--width", "4000"), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(self.end, program)
+        return program
+
+    def end(self, program):
+        program.kill()
+        program.wait(WATCHDOG_SECONDS)
+
+    def top(self, *arguments, **how):
+        return subprocess.run([WEFT, "top", *map(str, arguments)], capture_output=True, text=True, check=False,
+                              stdin=subprocess.DEVNULL, timeout=WATCHDOG_SECONDS, **how)
+
+    def look(self, *arguments):
+        ran = self.top("--once", "--json", "--interval", "0.1", *arguments)
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        return json.loads(ran.stdout)["programs"]
+
+    def busy(self):
+        """A program of which both workers have been seen busy."""
+        program = self.start()
+        while True:
+            found = [each for each in self.look() if each["pid"] == program.pid]
+            if found and [worker["state"] for worker in found[0]["workers"]] == ["busy", "busy"]:
+                return program
+            self.assertIsNone(program.poll())
+
+
+class Top(Watched):
+    def test_shows_a_program_and_its_busy_workers(self):
+        program = self.busy()
+        look = self.look(program.pid)
+        self.assertEqual(len(look), 1)
+        self.assertEqual((look[0]["pid"], look[0]["name"], look[0]["pools"]), (program.pid, "weft", 1))
+        self.assertNotIn("problem", look[0])
+        self.assertEqual(len(look[0]["workers"]), 2)
+        for worker in look[0]["workers"]:
+            self.assertEqual((worker["kind"], worker["state"]), ("process", "busy"))
+            self.assertEqual((worker["tasks_in_hand"], worker["task"]), (1, "weft_cli::Thumbnail"))
+            with open(f"/proc/{worker['pid']}/stat", encoding="ascii", errors="replace") as stat:
+                self.assertEqual(int(stat.read().rpartition(")")[2].split()[1]), program.pid)
+            self.assertGreater(worker["rss_bytes"], 1 << 20)
+            self.assertLessEqual(worker["pss_bytes"], worker["rss_bytes"])
+        while not any(worker["cpu_percent"] > 0 for worker in look[0]["workers"]):
+            look = self.look(program.pid)
+
+    def test_counts_what_is_done(self):
+        for i in range(20):
+            cli_input.png(self.photos / f"0-{i}.png")  # before all the others
+        program = self.start()
+        while not (look := [each for each in self.look() if each["pid"] == program.pid]) or look[0]["tasks_done"] < 20:
+            self.assertIsNone(program.poll())
+        self.assertEqual(look[0]["tasks_done"], sum(worker["tasks_done"] for worker in look[0]["workers"]))
+
+    def test_prints_plain_lines_without_a_terminal(self):
+        program = self.busy()
+        ran = self.top("--once", "--interval", "0.1", program.pid)
+        self.assertEqual((ran.returncode, ran.stderr), (0, ""))
+        lines = ran.stdout.splitlines()
+        self.assertEqual(lines[0].split(), ["PID", "STATE", "TASKS", "TASKS/S", "CPU", "%", "MEMORY", "TASK"])
+        self.assertEqual(lines[1].split()[:2], [str(program.pid), "program"])
+        self.assertEqual([line.split()[1] for line in lines[2:]], ["busy", "busy"])
+        self.assertTrue(all("weft_cli::Thumbnail" in line for line in lines[2:]))
+        self.assertNotIn("\x1b", ran.stdout)
+
+    def test_goes_on_until_ctrl_c_or_the_programs_end(self):
+        program = self.busy()
+        for ends in ("ctrl-c", "program"):
+            with self.subTest(ends=ends), subprocess.Popen(
+                [WEFT, "top", "--json", "--interval", "0.1", str(program.pid)], stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as top:
+                for _ in range(2):
+                    self.assertEqual(json.loads(top.stdout.readline())["programs"][0]["pid"], program.pid)
+                if ends == "ctrl-c":
+                    top.send_signal(signal.SIGINT)
+                else:
+                    self.end(program)
+                _, errors = top.communicate(timeout=WATCHDOG_SECONDS)
+                self.assertEqual(top.returncode, 0)
+                self.assertEqual(errors, "" if ends == "ctrl-c" else f"weft: there is no process {program.pid}\n")
+
+    def test_redraws_a_terminal_and_leaves_it_as_it_was(self):
+        program = self.busy()
+        ours, theirs = pty.openpty()
+        with subprocess.Popen([WEFT, "top", "--interval", "0.1", str(program.pid)], stdin=subprocess.DEVNULL,
+                              stdout=theirs, stderr=subprocess.DEVNULL, env={**os.environ, "TERM": "xterm"}) as top:
+            os.close(theirs)
+            shown = b""
+            while shown.count(b"\x1b[H") < 3:
+                shown += os.read(ours, 65536)
+            top.send_signal(signal.SIGINT)
+            try:
+                while piece := os.read(ours, 65536):
+                    shown += piece
+            except OSError:  # So Linux says that nobody holds the other end any more.
+                pass
+            self.assertEqual(top.wait(WATCHDOG_SECONDS), 0)
+        os.close(ours)
+        self.assertTrue(shown.startswith(b"\x1b[?1049h"), shown)
+        self.assertTrue(shown.endswith(b"\x1b[?1049l"), shown)
+        self.assertIn(b" busy ", shown)
+
+
+class Refusals(Watched):
+    def test_are_one_line_that_says_why(self):
+        program = self.busy()
+        worker = self.look(program.pid)[0]["workers"][0]["pid"]
+        gone = subprocess.Popen(["true"])
+        gone.wait(WATCHDOG_SECONDS)
+        for arguments, code, words in (
+            ((gone.pid,), 1, f"there is no process {gone.pid}"),
+            ((os.getpid(),), 1, "has no pool of weft's"),
+            ((worker,), 1, f"is a worker of process {program.pid}"),
+            (("0",), 2, "'0' is not a whole number from 1"),
+            (("x",), 2, "'x' is not a whole number from 1"),
+            (("--interval", "0"), 2, "'0' is not a number of seconds from 0.1 to 3600"),
+            (("--interval", "nan"), 2, "'nan' is not a number of seconds"),
+            (("--often",), 2, "--often"),
+        ):
+            with self.subTest(arguments=arguments):
+                ran = self.top(*arguments)
+                self.assertEqual((ran.returncode, ran.stdout), (code, ""))
+                self.assertRegex(ran.stderr, r"\Aweft[^\n]*: [^\n]+\n\Z")
+                self.assertIn(words, ran.stderr)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
+    def test_somebody_elses_program(self):
+        program = self.busy()
+        ran = self.top(program.pid, user=65534, group=65534, extra_groups=[])
+        self.assertEqual((ran.returncode, ran.stdout), (1, ""))
+        self.assertIn("may not be looked into", ran.stderr)
+        ran = self.top("--once", "--interval", "0.1", "--json", user=65534, group=65534, extra_groups=[])
+        self.assertEqual(ran.returncode, 0)
+        self.assertNotIn(program.pid, [each["pid"] for each in json.loads(ran.stdout)["programs"]])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -165,6 +165,7 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
     throw ArgumentError{"PoolOptions::worker_age is negative: give 0 for never"};
   if (options.on_full > OnFull::drop_oldest)
     throw ArgumentError{"PoolOptions::on_full is none of wait, reject and drop_oldest"};
+  if (options.order > Order::fair) throw ArgumentError{"PoolOptions::order is none of submitted and fair"};
   if (options.task) static_cast<void>(work::terms_of(*options.task));
   work::CoreOptions core = work::core_options(options.worker, limit_);
   if (options.worker_memory_bytes != 0 && !work::is_process(core.kind))
@@ -177,7 +178,9 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
   core.worker_memory_bytes = options.worker_memory_bytes;
   core.measure_times = options.measure_times;
   // What is to be known of every task is kept with its terms.
-  if (!task_ && (core.measure_times || core.worker_memory_bytes != 0)) task_ = TaskOptions{};
+  if (core.kind != WorkerKind::caller) core.order = options.order;  // there nothing waits
+  if (!task_ && (core.measure_times || core.worker_memory_bytes != 0 || core.order != Order::submitted))
+    task_ = TaskOptions{};
   core.queue_limit = options.queue_limit;
   core.on_full = options.on_full;
   core_ = work::PoolCore::make(std::move(core));

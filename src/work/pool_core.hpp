@@ -55,6 +55,7 @@ struct CoreOptions {
   std::uint32_t tasks_at_once = 1;
   std::size_t queue_limit = 0;
   OnFull on_full = OnFull::wait;
+  Order order = Order::submitted;
   WorkerKind kind = WorkerKind::exec;
   unsigned nesting_depth = 0;  ///< of who made the pool
   bool replace = true;         ///< start another worker for one that ended

@@ -1,9 +1,10 @@
-// A process of one's own: its channel, its end, its signals, its standard streams.
+// A process or thread of one's own: its channel, its end, its signals, its standard streams.
 
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/fiber/fiber.hpp>
 #include <chrono>
 #include <cstdint>
@@ -32,24 +33,32 @@ int adder(weft::TaskScope& scope, int more) {
   return count;
 }
 
-TEST(Context, is_a_process_with_a_channel_and_an_end) {
-  auto context = weft::start_context<adder, int, int>({}, 10);
+/// What is the same for contexts of both kinds.
+class EachContext : public testing::TestWithParam<weft::WorkerKind> {
+ protected:
+  static weft::ContextOptions options() { return {.worker = {.kind = GetParam()}}; }
+};
+INSTANTIATE_TEST_SUITE_P(Of, EachContext, testing::Values(weft::WorkerKind::exec, weft::WorkerKind::thread),
+                         [](const auto& each) {
+                           return each.param == weft::WorkerKind::exec ? "a_process" : "a_thread";
+                         });
+
+TEST_P(EachContext, has_a_channel_and_an_end) {
+  auto context = weft::start_context<adder, int, int>(options(), 10);
   for (int i = 0; i < 100; ++i) {
     context.channel().send(i);
     EXPECT_EQ(context.channel().receive(), i + 10);
   }
   EXPECT_TRUE(context.is_running());
-  EXPECT_NE(context.pid(), ::getpid());
   EXPECT_FALSE(context.join_for(1ms));
   context.channel().close();
   EXPECT_EQ(context.join(), 100);
   EXPECT_EQ(context.join(), 100);
   EXPECT_FALSE(context.is_running());
-  EXPECT_FALSE(context.signal(SIGTERM));
 }
 
-TEST(Context, runs_lambdas_and_moves) {
-  auto first = weft::start_context<int, int>({}, [](weft::TaskScope& scope) {
+TEST_P(EachContext, runs_lambdas_and_moves) {
+  auto first = weft::start_context<int, int>(options(), [](weft::TaskScope& scope) {
     auto parent = scope.channel<int, int>();
     return parent.receive();
   });
@@ -58,8 +67,8 @@ TEST(Context, runs_lambdas_and_moves) {
   EXPECT_EQ(context.join(), 7);
 }
 
-TEST(Context, has_further_channels_by_key) {
-  auto context = weft::start_context<int, int>({}, [](weft::TaskScope& scope) {
+TEST_P(EachContext, has_further_channels_by_key) {
+  auto context = weft::start_context<int, int>(options(), [](weft::TaskScope& scope) {
     auto texts = scope.channel<std::string, std::string>("texts");
     texts.send(texts.receive() + "!");
   });
@@ -69,9 +78,25 @@ TEST(Context, has_further_channels_by_key) {
   context.join();
 }
 
-TEST(Context, tells_how_it_ended) {
-  auto throwing = weft::start_context<int, int>({}, [] { throw std::out_of_range{"too far"}; });
+TEST_P(EachContext, tells_what_its_task_threw) {
+  auto throwing = weft::start_context<int, int>(options(), [] { throw std::out_of_range{"too far"}; });
   EXPECT_THROW(throwing.join(), std::out_of_range);
+  EXPECT_THROW(static_cast<void>(throwing.channel().receive()), weft::Closed);
+}
+
+TEST(Context, is_a_process) {
+  auto context = weft::start_context<adder, int, int>({}, 10);
+  context.channel().send(1);
+  EXPECT_EQ(context.channel().receive(), 11);
+  EXPECT_GT(context.pid(), 0);
+  EXPECT_NE(context.pid(), ::getpid());
+  context.channel().close();
+  EXPECT_EQ(context.join(), 1);
+  EXPECT_EQ(context.pid(), 0);
+  EXPECT_FALSE(context.signal(SIGTERM));
+}
+
+TEST(Context, tells_how_it_ended) {
   auto crashing = weft::start_context<int, int>({}, [] { ::raise(SIGSEGV); });
   EXPECT_THROW(crashing.join(), weft::WorkerCrashed);
   EXPECT_THROW(static_cast<void>(crashing.channel().receive()), weft::Closed);
@@ -102,8 +127,8 @@ TEST(Context, is_told_by_signals) {
   EXPECT_EQ(context.join(), 5);
 }
 
-TEST(Context, can_be_killed) {
-  auto context = weft::start_context<adder, int, int>({}, 1);
+TEST_P(EachContext, can_be_killed) {
+  auto context = weft::start_context<adder, int, int>(options(), 1);
   context.channel().send(1);
   EXPECT_EQ(context.channel().receive(), 2);
   context.kill();
@@ -123,8 +148,8 @@ TEST(Context, ends_with_its_object) {
   while (::kill(static_cast<pid_t>(pid), 0) == 0) std::this_thread::yield();
 }
 
-TEST(Context, can_be_asked_to_stop) {
-  auto context = weft::start_context<int, int>({}, [](weft::TaskScope& scope) {
+TEST_P(EachContext, can_be_asked_to_stop) {
+  auto context = weft::start_context<int, int>(options(), [](weft::TaskScope& scope) {
     auto parent = scope.channel<int, int>();
     parent.send(1);
     for (;;) {
@@ -225,6 +250,55 @@ TEST(Context, has_what_its_worker_options_say) {
     return std::string{greeting == nullptr ? "" : greeting} + " " + ::getcwd(directory, sizeof directory);
   });
   EXPECT_EQ(context.join(), "hello /");
+}
+
+bool is_in_this_program = false;
+std::atomic<bool> has_ended{false};
+
+TEST(ContextOfAThread, shares_this_programs_memory) {
+  auto context = weft::start_context<int, int>({.worker = {.kind = weft::WorkerKind::thread}},
+                                               [] { is_in_this_program = true; });
+  context.join();
+  EXPECT_TRUE(is_in_this_program);
+}
+
+TEST(ContextOfAThread, ends_with_its_object_once_its_task_returns) {
+  {
+    auto context = weft::start_context<int, int>(
+        {.worker = {.kind = weft::WorkerKind::thread}}, [](weft::TaskScope& scope) {
+          auto parent = scope.channel<int, int>();
+          parent.send(1);
+          EXPECT_THROW(static_cast<void>(parent.receive()), weft::Closed);
+          EXPECT_TRUE(scope.stop_token().stop_requested());
+          has_ended = true;
+        });
+    EXPECT_EQ(context.channel().receive(), 1);
+  }
+  while (!has_ended) std::this_thread::yield();
+}
+
+TEST(ContextOfAThread, has_nothing_of_a_process) {
+  weft::ContextOptions options{.worker = {.kind = weft::WorkerKind::thread}};
+  auto context = weft::start_context<adder, int, int>(options, 1);
+  EXPECT_THROW(static_cast<void>(context.pid()), weft::ArgumentError);
+  EXPECT_THROW(context.signal(SIGTERM), weft::ArgumentError);
+  EXPECT_THROW(context.input().write("x"), weft::Closed);
+  EXPECT_EQ(context.output().read_line(), std::nullopt);
+  context.channel().close();
+  EXPECT_EQ(context.join(), 0);
+  options.pipe_errors = true;
+  EXPECT_THROW(static_cast<void>(weft::start_context<adder, int, int>(options, 1)), weft::ArgumentError);
+  options.pipe_errors = false;
+  options.worker.environment.emplace();
+  EXPECT_THROW(static_cast<void>(weft::start_context<adder, int, int>(options, 1)), weft::ArgumentError);
+}
+
+TEST(Context, is_of_no_other_kind) {
+  for (const weft::WorkerKind kind : {weft::WorkerKind::zygote, weft::WorkerKind::caller}) {
+    weft::ContextOptions options;
+    options.worker.kind = kind;
+    EXPECT_THROW(static_cast<void>(weft::start_context<adder, int, int>(options, 1)), weft::ArgumentError);
+  }
 }
 
 TEST(Context, prints_one_way) {

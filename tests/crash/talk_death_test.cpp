@@ -128,7 +128,8 @@ TEST_P(ChannelDeath, loses_nothing_that_had_come_and_closes_the_rest) {
     };
     try {
       // Some ahead of their answers, so that credit goes to and fro.
-      for (int sent = 0; came < kValues;) {
+      int sent = 0;
+      while (came < kValues) {
         for (; sent < kValues && sent < came + 40; ++sent) channel.send(sent);
         receive_next();
       }

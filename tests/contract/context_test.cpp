@@ -9,7 +9,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -262,7 +264,13 @@ TEST(ContextOfAThread, shares_this_programs_memory) {
   EXPECT_TRUE(is_in_this_program);
 }
 
+std::int64_t threads_here() {
+  return std::distance(std::filesystem::directory_iterator{"/proc/self/task"}, {});
+}
+
 TEST(ContextOfAThread, ends_with_its_object_once_its_task_returns) {
+  weft::start_context<int, int>({}, [] {}).join();  // the attendant stays
+  const std::int64_t before = threads_here();
   {
     auto context = weft::start_context<int, int>(
         {.worker = {.kind = weft::WorkerKind::thread}}, [](weft::TaskScope& scope) {
@@ -274,7 +282,8 @@ TEST(ContextOfAThread, ends_with_its_object_once_its_task_returns) {
         });
     EXPECT_EQ(context.channel().receive(), 1);
   }
-  while (!has_ended) std::this_thread::yield();
+  while (threads_here() > before) std::this_thread::yield();
+  EXPECT_TRUE(has_ended);
 }
 
 TEST(ContextOfAThread, has_nothing_of_a_process) {

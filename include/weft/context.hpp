@@ -17,6 +17,8 @@
 namespace weft {
 
 struct ContextOptions {
+  /// WorkerOptions::kind: exec, a process of its own; or thread, a thread of this program, which has the same interface but for
+  /// what needs a process: pid(), signal() and the streams throw ArgumentError, and it cannot be killed (WorkerKind::thread).
   WorkerOptions worker = {};
   /// Which of the process's standard streams are pipes to here; the others are as `worker.output` says. A process that prints
   /// to a pipe that nobody reads waits once that is full.
@@ -27,7 +29,7 @@ struct ContextOptions {
 
 namespace detail {
 
-/// The process of a Context.
+/// The process, or thread, of a Context.
 class WEFT_EXPORT ContextProcess : public Submitter<ContextProcess> {
  public:
   explicit ContextProcess(const ContextOptions& options);
@@ -35,6 +37,7 @@ class WEFT_EXPORT ContextProcess : public Submitter<ContextProcess> {
   ContextProcess& operator=(ContextProcess&& other) noexcept;
   ~ContextProcess();
 
+  [[nodiscard]] bool is_running() const;
   [[nodiscard]] std::int64_t pid() const;
   bool signal(int number) const;
   void kill(const std::string& reason) const;
@@ -50,6 +53,7 @@ class WEFT_EXPORT ContextProcess : public Submitter<ContextProcess> {
   [[nodiscard]] static const TaskOptions* task_options() noexcept { return nullptr; }
 
   std::shared_ptr<work::PoolCore> core_;
+  bool is_thread_ = false;
 };
 
 }  // namespace detail
@@ -62,7 +66,7 @@ class WEFT_EXPORT ContextProcess : public Submitter<ContextProcess> {
 ///   const Report report = context.channel().receive();
 ///
 /// Owner: the program; moves. Threads: channel() any, the rest one at a time. Crash: of the process: join() tells.
-/// Destroying it kills the process.
+/// Destroying it kills the process; a thread is asked to stop, its channels close, and it ends when its task returns.
 template <class Send, class Receive, class R>
 class [[nodiscard]] Context {
  public:
@@ -96,13 +100,13 @@ class [[nodiscard]] Context {
            process_.end(deadline_ns);
   }
 
-  /// The process, once it runs; 0 before, and after its end.
+  /// The process, once it runs; 0 before, and after its end. Throws ArgumentError of a thread.
   [[nodiscard]] std::int64_t pid() const { return process_.pid(); }
-  [[nodiscard]] bool is_running() const { return pid() != 0; }
+  [[nodiscard]] bool is_running() const { return process_.is_running(); }
   /// Sends the process a signal. False if it has not started yet or has ended. SIGINT and SIGQUIT are ignored there, unless the
-  /// task says otherwise.
+  /// task says otherwise. Throws ArgumentError of a thread.
   bool signal(int number) { return process_.signal(number); }
-  /// Ends the process at once; join() throws WorkerKilled then.
+  /// Ends the process at once; join() throws WorkerKilled then. A thread is asked to stop, and join() waits for its end.
   void kill() { process_.kill("the context was killed"); }
 
   /// Its standard streams, where ContextOptions made them pipes.
@@ -116,7 +120,7 @@ class [[nodiscard]] Context {
   Channel<Send, Receive> channel_;
 };
 
-/// Starts a process that runs the function `Function(args...)`, which takes a TaskScope& first and its channel from there:
+/// Starts a process (or thread) that runs the function `Function(args...)`, which takes a TaskScope& first and its channel from there:
 /// `scope.channel<Receive, Send>()`. Returns at once; a start that fails shows in join(). Throws ArgumentError, NotInitialized,
 /// EncodingError, Exhausted.
 template <auto Function, class Send, class Receive, class... Args>

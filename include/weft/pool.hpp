@@ -108,6 +108,13 @@ enum class OnFull : std::uint8_t {
   drop_oldest,  ///< takes the new task; of those that wait with the lowest priority the first fails with QueueFull
 };
 
+/// Whose turn it is among tasks that wait and have one priority. Those of each PoolView take turns in any case.
+enum class Order : std::uint8_t {
+  submitted,  ///< first in, first out
+  /// Those of each thread that submits take turns: one that submits thousands holds up no other. Costs some 0.1 us a task.
+  fair,
+};
+
 struct PoolOptions {
   /// Workers at the most, at least 1. Not given: the CPUs that this process may use, by affinity and cgroup
   /// quota.
@@ -129,6 +136,7 @@ struct PoolOptions {
   /// So many tasks may wait for a worker; what submit() does with the next says `on_full`. 0: any number.
   std::size_t queue_limit = 0;
   OnFull on_full = OnFull::wait;
+  Order order = Order::submitted;
   /// Is told of the pool's workers and tasks. Each task pays some 1 us for it.
   std::shared_ptr<Observer> observer = {};
   /// What holds for tasks that are submitted without with().

@@ -102,6 +102,10 @@ inline constexpr std::uint64_t kChunkBytesMin = 64U << 10;
 inline constexpr std::uint64_t kChunkBytesMax = 64U << 20;
 /// Empty chunks that an arena keeps warm, in bytes: first touch of a page costs 10 times what its reuse does.
 inline constexpr std::uint64_t kWarmBytesMax = 256U << 20;
+
+/// But no more than one part in so many of what a control group or RLIMIT_AS leaves the process: the rest of the program, and the
+/// other processes of the group, each with an arena of its own, need memory too.
+inline constexpr std::uint64_t kWarmShare = 8;
 /// Chunks of one peer that are mapped at a time. Linux allows a process 65,530 mappings.
 inline constexpr std::size_t kPeerChunksMax = 8192;
 

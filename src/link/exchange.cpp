@@ -127,6 +127,7 @@ Result<void> Exchange::send_files(std::span<const Buffer> buffers, std::span<wir
       !sent) {
     return sent;
   }
+  WEFT_FAILURE_POINT("files.sent");
   files_under_way_.add(count, port.out.position());
   return {};
 }
@@ -179,6 +180,7 @@ Result<Buffer> Exchange::take_file(std::uint64_t number) {
   }
   auto file = files_.take(number);
   if (!file) return file.fault();
+  WEFT_FAILURE_POINT("files.taken");
   Buffer made = detail::BufferBox::make_file(file->get());
   static_cast<void>(file->release());
   return made;

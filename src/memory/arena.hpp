@@ -12,7 +12,7 @@ namespace weft::memory {
 
 struct ArenaOptions {
   /// Empty chunks kept for the next blocks, in bytes; beyond that the one that was emptied longest ago goes
-  /// back to the system.
+  /// back to the system. Less where memory is limited (base::kWarmShare), which is looked at with each new chunk.
   std::uint64_t warm_bytes_max = base::kWarmBytesMax;
   /// Asked before each new chunk: what this process may still take before its control group would kill it;
   /// nullopt for no limit. Null: nobody asks.

@@ -1,5 +1,7 @@
 #include "memory/arena_core.hpp"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -255,9 +257,24 @@ Result<Block> ArenaCore::grow(std::uint32_t size_class, std::uint64_t bytes) {
   return adopt(std::move(*chunk), size_class, bytes);
 }
 
+/// What is kept warm must have been a new chunk once, so then is early enough to see what there is room for.
+void ArenaCore::limit_warm(std::optional<std::uint64_t> headroom_bytes) noexcept {
+  warm_bytes_max_ = options_.warm_bytes_max;
+  const auto lower_to = [this](std::uint64_t bytes) {
+    warm_bytes_max_ = std::min(warm_bytes_max_, bytes / base::kWarmShare);
+  };
+  if (headroom_bytes) lower_to(*headroom_bytes + warm_bytes_);
+  rlimit space{};
+  if (::getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) lower_to(space.rlim_cur);
+}
+
 Result<std::unique_ptr<Chunk>> ArenaCore::create_chunk(std::uint64_t chunk_bytes) {
   RegionOptions options;
   if (options_.headroom_bytes != nullptr) options.headroom_bytes = options_.headroom_bytes();
+  {
+    const std::lock_guard lock{mutex_};
+    limit_warm(options.headroom_bytes);
+  }
   Result<OwnedRegion> region = OwnedRegion::create("weft-arena", chunk_bytes, options);
   if (!region) return std::move(region.fault());
   std::unique_ptr<Chunk> chunk{new (std::nothrow) Chunk};

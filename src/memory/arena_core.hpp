@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "base/atomic.hpp"
@@ -120,6 +121,7 @@ class ArenaCore {
   [[nodiscard]] std::uint64_t chunk_bytes_wanted(std::uint32_t size_class,
                                                  std::uint64_t bytes) const noexcept;
   [[nodiscard]] Chunk* detach_beyond(std::uint64_t keep_bytes) noexcept;
+  void limit_warm(std::optional<std::uint64_t> headroom_bytes) noexcept;
   [[nodiscard]] bool is_unused() const noexcept { return pins_ == 0 && blocks_ == 0; }
 
   // Without:

@@ -217,7 +217,9 @@ void on_crash(int signal, siginfo_t* info, void* raw_context) {
   pid_t nobody = 0;
   if (!recording_thread.compare_exchange_strong(nobody, self, std::memory_order_relaxed)) {
     // Another thread is recording and will end the process: if we went on, we might end it before it is done.
-    while (nobody != self) ::pause();
+    if (nobody != self) {
+      for (;;) ::pause();
+    }
     // Recording crashed itself, in the unwinder most likely: what has been published stays.
     die_of(recorded_signal.load(std::memory_order_relaxed), context);
     return;

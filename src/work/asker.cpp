@@ -9,6 +9,7 @@
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "base/failure_point.hpp"
 #include "base/limits.hpp"
 #include "work/worker_loop.hpp"
 
@@ -90,6 +91,7 @@ void Asker::send(std::uint64_t object, std::uint64_t ticket, const Asked& asked)
   }
   if (!rest.empty()) std::memcpy(bytes.data() + sizeof head, rest.data(), rest.size());
   loop_.send(header, references, std::span{bytes}.first(sizeof head + rest.size()));
+  WEFT_FAILURE_POINT("shared.ask.sent");
 }
 
 /// Who sleeps in the parent is woken. Who spins there finds the frame by himself; whether somebody does is not known: so
@@ -139,6 +141,7 @@ void Asker::on_answer(const wire::FrameHeader& header, std::span<const std::byte
   }
   value->bytes.assign(body.begin(), body.end());
   pending.told.value = std::move(value);
+  WEFT_FAILURE_POINT("shared.answer.read");
   pending.is_told = true;
   // Nothing is claimed here: a claim without a full fence after it would let the next frame be taken back and run.
   loop_.parts_.port.in.release();

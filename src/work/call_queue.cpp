@@ -4,8 +4,8 @@
 
 namespace weft::work {
 
-bool Share::is_done() const noexcept {
-  return is_abandoned && places == 0 &&
+bool Share::is_empty() const noexcept {
+  return places == 0 &&
          std::all_of(waiting.begin(), waiting.end(), [](const CallList& list) { return list.empty(); });
 }
 
@@ -64,10 +64,28 @@ Share& CallQueue::add_share(std::size_t limit) {
   return share;
 }
 
+Share& CallQueue::share_of(std::thread::id thread) {
+  for (const auto& share : shares_) {
+    if (share->thread == thread) return *share;
+  }
+  forget([](const Share& share) { return share.thread != std::thread::id{} && share.is_empty(); });
+  Share& share = add_share(0);
+  share.thread = thread;
+  return share;
+}
+
 void CallQueue::drop_if_done(const Share& share) noexcept {
-  if (!share.is_done()) return;
-  std::erase_if(shares_, [&](const auto& each) { return each.get() == &share; });
-  turn_ = 0;
+  if (share.is_abandoned && share.is_empty()) forget([&](const Share& each) { return &each == &share; });
+}
+
+template <class Done>
+void CallQueue::forget(Done done) noexcept {
+  for (std::size_t i = shares_.size(); i-- > 0;) {
+    if (!done(*shares_[i])) continue;
+    shares_.erase(shares_.begin() + static_cast<std::ptrdiff_t>(i));
+    if (turn_ > i + 1) --turn_;
+  }
+  if (turn_ > shares_.size()) turn_ = 0;
 }
 
 }  // namespace weft::work

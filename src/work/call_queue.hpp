@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "work/call.hpp"
@@ -12,12 +13,13 @@ namespace weft::work {
 /// The calls of one submitter that wait: those of a higher priority first, and of the same first in, first out.
 struct Share {
   std::array<CallList, 3> waiting;
+  std::thread::id thread;     ///< that submits to it (Order::fair); none where it is a view's
   std::size_t limit = 0;      ///< so many may be with workers at a time; 0: any number
   std::size_t places = 0;     ///< so many are (counted only where there is a limit)
   bool is_abandoned = false;  ///< nobody submits to it any more
 
   [[nodiscard]] bool has_place() const noexcept { return limit == 0 || places < limit; }
-  [[nodiscard]] bool is_done() const noexcept;
+  [[nodiscard]] bool is_empty() const noexcept;
 };
 
 /// All that waits in a pool. Of one priority, the pool's own tasks and those of each view take turns, task by task (round
@@ -55,6 +57,8 @@ class CallQueue {
   Call* take_least() noexcept;
 
   Share& add_share(std::size_t limit);
+  /// That of a thread. Those of others that have nothing here are forgotten whenever one is added.
+  Share& share_of(std::thread::id thread);
   /// A share with nobody to submit and nothing to do is forgotten.
   void drop_if_done(const Share& share) noexcept;
   [[nodiscard]] bool has_shares() const noexcept { return !shares_.empty(); }
@@ -68,6 +72,9 @@ class CallQueue {
   /// Of those of one priority, the first of the share whose turn it is among those that `may` go.
   template <class May>
   Call* take_of(std::size_t priority, May may) noexcept;
+  /// Those that are `done` go; whose turn it is stays.
+  template <class Done>
+  void forget(Done done) noexcept;
 
   Share own_;
   std::vector<std::unique_ptr<Share>> shares_;

@@ -10,6 +10,7 @@
 
 #include "base/check.hpp"
 #include "base/clock.hpp"
+#include "base/failure_point.hpp"
 #include "process/descriptors.hpp"
 #include "process/forked.hpp"
 #include "work/faults.hpp"
@@ -106,6 +107,7 @@ base::Result<bool> ChannelEnd::write(Line& line, const Outgoing& value) {
   }
   ++unconfirmed_;
   line.wrote = true;
+  WEFT_FAILURE_POINT("channel.value.written");
   return true;
 }
 
@@ -119,6 +121,7 @@ bool ChannelEnd::write_note(Line& line, wire::Kind kind, std::uint16_t flags,
   header.flags = flags;
   if (!line.port.send(header, {}, payload)) return false;
   line.wrote = true;
+  WEFT_FAILURE_POINT("channel.note.written");
   return true;
 }
 
@@ -193,6 +196,7 @@ bool ChannelEnd::deliver(const wire::FrameHeader& header, std::span<const std::b
                          std::vector<Buffer>& attachments) {
   const std::lock_guard lock{mutex_};
   if (may_come_ == 0) return false;
+  WEFT_FAILURE_POINT("channel.value.delivered");
   --may_come_;
   if (!inbox_) inbox_ = std::make_unique<detail::Arrival[]>(base::kChannelCredit);
   detail::Arrival& place = inbox_[(first_ + count_) % base::kChannelCredit];

@@ -36,9 +36,17 @@ ContextProcess::ContextProcess(const ContextOptions& options) {
         "printed goes one "
         "way"};
   }
-  if (options.worker.kind != WorkerKind::exec) {
+  const WorkerKind kind = options.worker.kind;
+  if (kind == WorkerKind::zygote || kind == WorkerKind::caller) {
     throw ArgumentError{
-        "a context is a process of its own: ContextOptions::worker.kind has to be WorkerKind::exec"};
+        "a context is a process or a thread of its own: ContextOptions::worker.kind has to be "
+        "WorkerKind::exec "
+        "or thread"};
+  }
+  if (kind == WorkerKind::thread) {
+    if (options.pipe_input || options.pipe_output || options.pipe_errors)
+      throw ArgumentError{
+          "ContextOptions::pipe_* are for a process: a thread has this program's own streams"};
   }
   work::CoreOptions core = work::core_options(options.worker, 1);
   core.replace = false;
@@ -56,12 +64,14 @@ ContextProcess::ContextProcess(const ContextOptions& options) {
   };
   if (options.pipe_output) output = piped(STDOUT_FILENO);
   if (options.pipe_errors) errors = piped(STDERR_FILENO);
+  is_thread_ = kind == WorkerKind::thread;
   core_ = work::PoolCore::make(std::move(core));
   core_->warm_up();
 }
 
 ContextProcess& ContextProcess::operator=(ContextProcess&& other) noexcept {
   std::swap(core_, other.core_);
+  std::swap(is_thread_, other.is_thread_);
   input = std::move(other.input);
   output = std::move(other.output);
   errors = std::move(other.errors);
@@ -80,9 +90,20 @@ work::PoolCore& ContextProcess::core() const {
   return *core_;
 }
 
-std::int64_t ContextProcess::pid() const { return core_ ? core().first_pid() : 0; }
+bool ContextProcess::is_running() const { return core_ && core().first_pid() != 0; }
 
-bool ContextProcess::signal(int number) const { return core().signal(number); }
+std::int64_t ContextProcess::pid() const {
+  if (is_thread_) throw ArgumentError{"a context that is a thread has no process of its own, and so no pid"};
+  return core_ ? core().first_pid() : 0;
+}
+
+bool ContextProcess::signal(int number) const {
+  if (is_thread_) {
+    throw ArgumentError{
+        "a context that is a thread takes no signals: execution().cancel() asks its task to stop"};
+  }
+  return core().signal(number);
+}
 void ContextProcess::kill(const std::string& reason) const { static_cast<void>(core().kill(reason)); }
 
 bool ContextProcess::end(std::uint64_t deadline_ns) const {

@@ -167,6 +167,7 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
     throw ArgumentError{"PoolOptions::worker_age is negative: give 0 for never"};
   if (options.on_full > OnFull::drop_oldest)
     throw ArgumentError{"PoolOptions::on_full is none of wait, reject and drop_oldest"};
+  if (options.order > Order::fair) throw ArgumentError{"PoolOptions::order is none of submitted and fair"};
   if (options.task) static_cast<void>(work::terms_of(*options.task));
   work::CoreOptions core = work::core_options(options.worker, limit_);
   if (options.worker_memory_bytes != 0 && !work::is_process(core.kind))
@@ -179,6 +180,7 @@ Pool::Pool(PoolOptions options) : limit_{limit_of(options)}, task_{options.task}
   core.worker_memory_bytes = options.worker_memory_bytes;
   core.measure_times = options.measure_times;
   if (options.observer) core.observers.push_back(options.observer);
+  if (core.kind != WorkerKind::caller) core.order = options.order;  // there nothing waits
   core.queue_limit = options.queue_limit;
   core.on_full = options.on_full;
   core_ = work::PoolCore::make(std::move(core));

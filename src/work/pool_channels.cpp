@@ -7,6 +7,7 @@
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "base/failure_point.hpp"
 #include "work/pool_core.hpp"
 #include "work/talk.hpp"
 
@@ -188,6 +189,7 @@ void PoolCore::on_talk(Peer& peer, const wire::FrameHeader& header, std::span<co
 
 void PoolCore::on_open(Peer& peer, Call& call, const wire::FrameHeader& header, ParentEnd* end) {
   std::vector<std::shared_ptr<ParentEnd>>& ends = call.extra->talk->ends;
+  WEFT_FAILURE_POINT("channel.open.taken");
   const ChannelId id{call.id, header.function, header.deadline_ns};
   call.watched = true;
   if (end == nullptr) {

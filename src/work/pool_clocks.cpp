@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <thread>
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
@@ -48,6 +49,8 @@ void PoolCore::set_terms(Call& call, const Terms& terms, const detail::Payload& 
   Terms& own = call.more().terms = terms;
   own.serial = ++last_serial_;
   call.timed = true;
+  if (options_.order == Order::fair && own.share == nullptr && own.worker == 0)
+    own.share = &queue_.share_of(std::this_thread::get_id());
   if (own.retries != 0) {
     call.store(payload.bytes.data(), static_cast<std::uint32_t>(payload.bytes.size()));
     call.extra->attachments.assign(payload.attachments.begin(), payload.attachments.end());

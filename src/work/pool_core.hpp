@@ -60,6 +60,7 @@ struct CoreOptions {
   bool all_on_terms =
       false;  ///< whether something is to be known of every task, which is kept with its terms
   OnFull on_full = OnFull::wait;
+  Order order = Order::submitted;
   WorkerKind kind = WorkerKind::exec;
   unsigned nesting_depth = 0;  ///< of who made the pool
   bool replace = true;         ///< start another worker for one that ended

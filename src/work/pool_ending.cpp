@@ -46,8 +46,8 @@ PoolCore::PoolCore(Token, CoreOptions options)
       observation_{options_.observers.empty()
                        ? nullptr
                        : std::make_shared<Observation>(std::move(options_.observers), options_.what)} {
-  options_.all_on_terms =
-      options_.measure_times || options_.worker_memory_bytes != 0 || observation_ != nullptr;
+  options_.all_on_terms = options_.measure_times || options_.worker_memory_bytes != 0 ||
+                          options_.order != Order::submitted || observation_ != nullptr;
   options_.looks_first = options_.queue_limit != 0 || options_.all_on_terms;
   bell_id_ = last_bell_id.fetch_add(1, base::relaxed) + 1;
   attendant_bell_ = make_bell();

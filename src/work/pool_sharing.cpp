@@ -6,6 +6,7 @@
 #include <string_view>
 #include <weft/error.hpp>
 
+#include "base/failure_point.hpp"
 #include "base/limits.hpp"
 #include "process/descriptors.hpp"
 #include "work/pool_core.hpp"
@@ -77,6 +78,7 @@ void PoolCore::on_ask(Peer& peer, const wire::FrameHeader& header, std::span<con
     read_always(peer);
   }
   SharedHome& home = SharedHome::get();
+  WEFT_FAILURE_POINT("shared.ask.read");
   if (const char* const complaint = home.ask(*peer.guest, header.function, wire::call_id(header), asked))
     return condemn(peer, complaint);
   send_answers(peer);
@@ -135,6 +137,7 @@ bool PoolCore::send_answer(Peer& peer, std::uint64_t ticket, const Told& told) {
     }
   }
   const bool has_all = told.value == nullptr || references.size() == told.value->attachments.size();
+  WEFT_FAILURE_POINT("shared.answer.before");
   if (has_all && peer.port.send(header, references, bytes)) return true;
   if (!peer.port.out.corrupt()) return false;
   condemn(peer, "it consumed more of its ring than was written");

@@ -8,6 +8,7 @@
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "base/failure_point.hpp"
 #include "work/worker_loop.hpp"
 
 namespace weft::work {
@@ -124,6 +125,7 @@ std::shared_ptr<WorkerEnd> WorkerChannels::open(std::uint64_t call, const detail
   header.deadline_ns = id.types;
   header.kind = wire::Kind::open;
   loop_.send(header, {}, {});
+  WEFT_FAILURE_POINT("channel.open.sent");
   loop_.after_channel_frame();
   return end;
 }

@@ -73,6 +73,8 @@ void WorkerThread::run(base::UniqueFd control) noexcept {
 }
 
 void WorkerThread::entrust(link::Exchange& exchange) {
+  // It has told of its end, so this waits for nothing; what it wrote is seen by whoever joined it.
+  if (thread_.joinable()) thread_.join();
   if (own_) exchange.entrust(*own_);
 }
 

@@ -1,14 +1,17 @@
-// A process of one's own: its channel, its end, its signals, its standard streams.
+// A process or thread of one's own: its channel, its end, its signals, its standard streams.
 
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <boost/fiber/fiber.hpp>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -32,24 +35,32 @@ int adder(weft::TaskScope& scope, int more) {
   return count;
 }
 
-TEST(Context, is_a_process_with_a_channel_and_an_end) {
-  auto context = weft::start_context<adder, int, int>({}, 10);
+/// What is the same for contexts of both kinds.
+class EachContext : public testing::TestWithParam<weft::WorkerKind> {
+ protected:
+  static weft::ContextOptions options() { return {.worker = {.kind = GetParam()}}; }
+};
+INSTANTIATE_TEST_SUITE_P(Of, EachContext, testing::Values(weft::WorkerKind::exec, weft::WorkerKind::thread),
+                         [](const auto& each) {
+                           return each.param == weft::WorkerKind::exec ? "a_process" : "a_thread";
+                         });
+
+TEST_P(EachContext, has_a_channel_and_an_end) {
+  auto context = weft::start_context<adder, int, int>(options(), 10);
   for (int i = 0; i < 100; ++i) {
     context.channel().send(i);
     EXPECT_EQ(context.channel().receive(), i + 10);
   }
   EXPECT_TRUE(context.is_running());
-  EXPECT_NE(context.pid(), ::getpid());
   EXPECT_FALSE(context.join_for(1ms));
   context.channel().close();
   EXPECT_EQ(context.join(), 100);
   EXPECT_EQ(context.join(), 100);
   EXPECT_FALSE(context.is_running());
-  EXPECT_FALSE(context.signal(SIGTERM));
 }
 
-TEST(Context, runs_lambdas_and_moves) {
-  auto first = weft::start_context<int, int>({}, [](weft::TaskScope& scope) {
+TEST_P(EachContext, runs_lambdas_and_moves) {
+  auto first = weft::start_context<int, int>(options(), [](weft::TaskScope& scope) {
     auto parent = scope.channel<int, int>();
     return parent.receive();
   });
@@ -58,8 +69,8 @@ TEST(Context, runs_lambdas_and_moves) {
   EXPECT_EQ(context.join(), 7);
 }
 
-TEST(Context, has_further_channels_by_key) {
-  auto context = weft::start_context<int, int>({}, [](weft::TaskScope& scope) {
+TEST_P(EachContext, has_further_channels_by_key) {
+  auto context = weft::start_context<int, int>(options(), [](weft::TaskScope& scope) {
     auto texts = scope.channel<std::string, std::string>("texts");
     texts.send(texts.receive() + "!");
   });
@@ -69,9 +80,25 @@ TEST(Context, has_further_channels_by_key) {
   context.join();
 }
 
-TEST(Context, tells_how_it_ended) {
-  auto throwing = weft::start_context<int, int>({}, [] { throw std::out_of_range{"too far"}; });
+TEST_P(EachContext, tells_what_its_task_threw) {
+  auto throwing = weft::start_context<int, int>(options(), [] { throw std::out_of_range{"too far"}; });
   EXPECT_THROW(throwing.join(), std::out_of_range);
+  EXPECT_THROW(static_cast<void>(throwing.channel().receive()), weft::Closed);
+}
+
+TEST(Context, is_a_process) {
+  auto context = weft::start_context<adder, int, int>({}, 10);
+  context.channel().send(1);
+  EXPECT_EQ(context.channel().receive(), 11);
+  EXPECT_GT(context.pid(), 0);
+  EXPECT_NE(context.pid(), ::getpid());
+  context.channel().close();
+  EXPECT_EQ(context.join(), 1);
+  EXPECT_EQ(context.pid(), 0);
+  EXPECT_FALSE(context.signal(SIGTERM));
+}
+
+TEST(Context, tells_how_it_ended) {
   auto crashing = weft::start_context<int, int>({}, [] { ::raise(SIGSEGV); });
   EXPECT_THROW(crashing.join(), weft::WorkerCrashed);
   EXPECT_THROW(static_cast<void>(crashing.channel().receive()), weft::Closed);
@@ -102,8 +129,8 @@ TEST(Context, is_told_by_signals) {
   EXPECT_EQ(context.join(), 5);
 }
 
-TEST(Context, can_be_killed) {
-  auto context = weft::start_context<adder, int, int>({}, 1);
+TEST_P(EachContext, can_be_killed) {
+  auto context = weft::start_context<adder, int, int>(options(), 1);
   context.channel().send(1);
   EXPECT_EQ(context.channel().receive(), 2);
   context.kill();
@@ -123,8 +150,8 @@ TEST(Context, ends_with_its_object) {
   while (::kill(static_cast<pid_t>(pid), 0) == 0) std::this_thread::yield();
 }
 
-TEST(Context, can_be_asked_to_stop) {
-  auto context = weft::start_context<int, int>({}, [](weft::TaskScope& scope) {
+TEST_P(EachContext, can_be_asked_to_stop) {
+  auto context = weft::start_context<int, int>(options(), [](weft::TaskScope& scope) {
     auto parent = scope.channel<int, int>();
     parent.send(1);
     for (;;) {
@@ -225,6 +252,62 @@ TEST(Context, has_what_its_worker_options_say) {
     return std::string{greeting == nullptr ? "" : greeting} + " " + ::getcwd(directory, sizeof directory);
   });
   EXPECT_EQ(context.join(), "hello /");
+}
+
+bool is_in_this_program = false;
+std::atomic<bool> has_ended{false};
+
+TEST(ContextOfAThread, shares_this_programs_memory) {
+  auto context = weft::start_context<int, int>({.worker = {.kind = weft::WorkerKind::thread}},
+                                               [] { is_in_this_program = true; });
+  context.join();
+  EXPECT_TRUE(is_in_this_program);
+}
+
+std::int64_t threads_here() {
+  return std::distance(std::filesystem::directory_iterator{"/proc/self/task"}, {});
+}
+
+TEST(ContextOfAThread, ends_with_its_object_once_its_task_returns) {
+  weft::start_context<int, int>({}, [] {}).join();  // the attendant stays
+  const std::int64_t before = threads_here();
+  {
+    auto context = weft::start_context<int, int>(
+        {.worker = {.kind = weft::WorkerKind::thread}}, [](weft::TaskScope& scope) {
+          auto parent = scope.channel<int, int>();
+          parent.send(1);
+          EXPECT_THROW(static_cast<void>(parent.receive()), weft::Closed);
+          EXPECT_TRUE(scope.stop_token().stop_requested());
+          has_ended = true;
+        });
+    EXPECT_EQ(context.channel().receive(), 1);
+  }
+  while (threads_here() > before) std::this_thread::yield();
+  EXPECT_TRUE(has_ended);
+}
+
+TEST(ContextOfAThread, has_nothing_of_a_process) {
+  weft::ContextOptions options{.worker = {.kind = weft::WorkerKind::thread}};
+  auto context = weft::start_context<adder, int, int>(options, 1);
+  EXPECT_THROW(static_cast<void>(context.pid()), weft::ArgumentError);
+  EXPECT_THROW(context.signal(SIGTERM), weft::ArgumentError);
+  EXPECT_THROW(context.input().write("x"), weft::Closed);
+  EXPECT_EQ(context.output().read_line(), std::nullopt);
+  context.channel().close();
+  EXPECT_EQ(context.join(), 0);
+  options.pipe_errors = true;
+  EXPECT_THROW(static_cast<void>(weft::start_context<adder, int, int>(options, 1)), weft::ArgumentError);
+  options.pipe_errors = false;
+  options.worker.environment.emplace();
+  EXPECT_THROW(static_cast<void>(weft::start_context<adder, int, int>(options, 1)), weft::ArgumentError);
+}
+
+TEST(Context, is_of_no_other_kind) {
+  for (const weft::WorkerKind kind : {weft::WorkerKind::zygote, weft::WorkerKind::caller}) {
+    weft::ContextOptions options;
+    options.worker.kind = kind;
+    EXPECT_THROW(static_cast<void>(weft::start_context<adder, int, int>(options, 1)), weft::ArgumentError);
+  }
 }
 
 TEST(Context, prints_one_way) {

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,6 +153,31 @@ TEST(Neighbour, leaves_the_programs_children_to_the_program) {
     EXPECT_EQ(WEXITSTATUS(status), 40 + i);
     EXPECT_GT(children_signalled, before);
   }
+}
+
+// Why weft's own threads block SIGCHLD: one of them that did not would take it, and it would be lost.
+TEST(Neighbour, leaves_the_programs_children_to_a_signalfd_that_is_made_later) {
+  ::signal(SIGCHLD, SIG_DFL);
+  weft::Pool pool{{.limit = 1, .idle_timeout = 0s}};
+  weft::Pool threads{{.limit = 1, .idle_timeout = 0s, .worker = {.kind = weft::WorkerKind::thread}}};
+  EXPECT_EQ(pool.submit<identity>(1).get(), 1);
+  EXPECT_EQ(threads.submit<identity>(1).get(), 1);
+  sigset_t child_ends;
+  sigset_t before;
+  sigemptyset(&child_ends);
+  sigaddset(&child_ends, SIGCHLD);
+  ::pthread_sigmask(SIG_BLOCK, &child_ends, &before);
+  const int told = ::signalfd(-1, &child_ends, SFD_CLOEXEC);
+  ASSERT_GE(told, 0);
+  for (int i = 0; i < 20; ++i) {
+    const pid_t child = start_child(i);
+    signalfd_siginfo end{};
+    ASSERT_EQ(::read(told, &end, sizeof end), static_cast<ssize_t>(sizeof end));
+    EXPECT_EQ(end.ssi_pid, static_cast<std::uint32_t>(child));
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  }
+  ::close(told);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 TEST(Neighbour, bears_with_a_program_that_reaps_every_child) {

@@ -5,9 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <numeric>
+#include <semaphore>
 #include <set>
 #include <string>
 #include <thread>
@@ -173,7 +175,8 @@ TEST(View, has_no_more_tasks_with_workers_than_its_limit) {
 
 class Turns : public testing::Test {
  protected:
-  Turns() : plug_{pool.submit<until_exists>(scratch.file("go"))} {
+  explicit Turns(weft::Order order = weft::Order::submitted)
+      : pool{{.limit = 1, .order = order}}, plug_{pool.submit<until_exists>(scratch.file("go"))} {
     while (pool.status().running == 0) std::this_thread::yield();
   }
   std::string order() {
@@ -184,10 +187,34 @@ class Turns : public testing::Test {
   }
   weft::crash::Scratch scratch;
   std::string file = scratch.file("order");
-  weft::Pool pool{{.limit = 1}};
+  weft::Pool pool;
 
  private:
   weft::Execution<void> plug_;
+};
+
+class FairTurns : public Turns {
+ protected:
+  FairTurns() : Turns{weft::Order::fair} {}
+  ~FairTurns() override {
+    over_ = true;
+    over_.notify_all();
+  }
+  /// Another thread's `count` tasks. It lives on, so that the next one is not taken for it.
+  void submit_elsewhere(char what, int count, weft::Priority priority = weft::Priority::normal) {
+    threads_.emplace_back([&, what, count, priority] {
+      for (int i = 0; i < count; ++i)
+        static_cast<void>(pool.with({.priority = priority}).submit<append>(file, what));
+      submitted_.release();
+      over_.wait(false);
+    });
+    submitted_.acquire();
+  }
+
+ private:
+  std::binary_semaphore submitted_{0};
+  std::atomic<bool> over_{false};
+  std::vector<std::jthread> threads_;
 };
 
 TEST_F(Turns, are_taken_by_views_and_the_pool_itself) {
@@ -219,6 +246,46 @@ TEST_F(Turns, of_a_view_that_is_gone_are_still_taken) {
     EXPECT_TRUE(cancelled.cancel());
   }
   EXPECT_EQ(order(), "vvv");
+}
+
+TEST_F(Turns, are_not_taken_by_threads) {
+  for (int i = 0; i < 3; ++i) static_cast<void>(pool.submit<append>(file, 'f'));
+  std::jthread{[&] { static_cast<void>(pool.submit<append>(file, 't')); }};
+  EXPECT_EQ(order(), "ffft");
+}
+
+TEST_F(FairTurns, are_taken_by_the_threads_that_submit) {
+  submit_elsewhere('f', 6);
+  submit_elsewhere('t', 2);
+  for (int i = 0; i < 2; ++i) static_cast<void>(pool.submit<append>(file, 'm'));
+  weft::PoolView view = pool.view();
+  for (int i = 0; i < 2; ++i) static_cast<void>(view.submit<append>(file, 'v'));
+  const std::string all = order();
+  ASSERT_EQ(all.size(), 12U);
+  EXPECT_EQ(std::count(all.begin(), all.begin() + 8, 'f'), 2) << all;
+  EXPECT_EQ(all.substr(8), "ffff");
+}
+
+TEST_F(FairTurns, come_after_priorities) {
+  submit_elsewhere('l', 1, weft::Priority::low);
+  submit_elsewhere('n', 2);
+  submit_elsewhere('h', 2, weft::Priority::high);
+  EXPECT_EQ(order(), "hhnnl");
+}
+
+TEST_F(FairTurns, are_given_to_many_threads_that_come_and_go) {
+  for (int i = 0; i < 30; ++i) submit_elsewhere('a', 1);
+  auto cancelled = pool.submit<append>(file, 'x');
+  EXPECT_TRUE(cancelled.cancel());
+  EXPECT_EQ(order(), std::string(30, 'a'));
+  submit_elsewhere('b', 3);
+  pool.submit<append>(file, 'c').get();
+  pool.wait_idle();
+  EXPECT_EQ(contents(file).size(), 34U);
+}
+
+TEST(Order, are_one_of_two_orders) {
+  EXPECT_THROW(weft::Pool({.order = static_cast<weft::Order>(7)}), weft::ArgumentError);
 }
 
 TEST(View, of_a_pool_that_is_gone_is_closed) {

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +23,47 @@ int nap(int ms) {
 }
 weft::Buffer made(std::size_t size) { return weft::Buffer::copy_of(std::string(size, 'm')); }
 std::size_t length_of(const weft::Buffer& buffer) { return buffer.size(); }
+
+int echo(weft::TaskScope& scope) {
+  auto parent = scope.channel<int, int>();
+  int count = 0;
+  try {
+    for (;; ++count) parent.send(parent.receive());
+  } catch (const weft::Closed&) {
+  }
+  return count;
+}
+weft::Descriptor same_file(weft::Descriptor file) { return file; }
+void count_up(weft::Parcel<int> counter, weft::shared::Mutex mutex) {
+  for (int i = 0; i < 20; ++i) {
+    const std::lock_guard guard{mutex};
+    counter.synchronized([](int& count) { ++count; });
+  }
+}
+
+/// What goes to and fro while tasks run.
+void talk(weft::Pool& pool) {
+  for (int round = 0; round < 4; ++round) {
+    auto execution = pool.submit<echo>();
+    auto channel = execution.channel<int, int>();
+    for (int i = 0; i < 100; ++i) {
+      channel.send(i);
+      if (channel.receive() != i) std::abort();
+    }
+    channel.close();
+    if (execution.get() != 100) std::abort();
+  }
+  for (int i = 0; i < 10; ++i) {
+    if (!pool.submit<same_file>(weft::Descriptor::copy_of(STDERR_FILENO)).get()) std::abort();
+  }
+  weft::Parcel<int> counter{0};
+  weft::shared::Mutex mutex;
+  auto some = pool.submit<count_up>(counter, mutex);
+  auto others = pool.submit<count_up>(counter, mutex);
+  some.get();
+  others.get();
+  if (counter.unwrap() != 40) std::abort();
+}
 
 void use(weft::Pool& pool) {
   for (int i = 0; i < 300; ++i) {
@@ -62,6 +104,7 @@ int main(int argc, char** argv) {
     if (!std::string{*each}.starts_with("WEFT_DIE_")) environment.emplace_back(*each);
   }
   weft::Pool pool{options};
+  talk(pool);
   use(pool);
   pool.shutdown();
   options.worker.kind = weft::WorkerKind::zygote;

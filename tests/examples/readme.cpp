@@ -112,6 +112,21 @@ void stores() {
   require(pool.submit<ask_model>("why").get() == "model: why", "the answer of the model that was kept");
 }
 
+void threads_of_this_program() {
+  const weft::WorkerOptions as_thread{.kind = weft::WorkerKind::thread};
+  weft::Pool threads{{.limit = 2, .worker = as_thread}};
+  const int nine = threads.submit<square>(3).get();
+
+  auto doubler = weft::start_context<int, int>({.worker = as_thread}, [](weft::TaskScope& scope) {
+    auto parent = scope.channel<int, int>();
+    parent.send(2 * parent.receive());
+  });
+  doubler.channel().send(21);
+  const int answer = doubler.channel().receive();  // 42
+  doubler.join();
+  require(nine == 9 && answer == 42, "what threads of this program say");
+}
+
 void loop() {
   weft::Pool pool{{.limit = 1}};
   // clang-format off
@@ -132,6 +147,7 @@ int main(int argc, char** argv) {
   parts();
   stores();
   descriptors();
+  threads_of_this_program();
   loop();
   return 0;
 }

@@ -112,13 +112,17 @@ TEST(Exhaustion, of_descriptors_is_named_and_leaves_the_arena_usable) {
   }));
 }
 
+std::uint64_t address_space_bytes() {
+  unsigned long pages = 0;
+  std::FILE* statm = std::fopen("/proc/self/statm", "r");
+  CHILD_EXPECT(statm != nullptr && std::fscanf(statm, "%lu", &pages) == 1);
+  std::fclose(statm);
+  return pages * 4096;
+}
+
 TEST(Exhaustion, of_address_space_is_named) {
   EXPECT_TRUE(succeeds_in_child([] {
-    unsigned long pages = 0;
-    std::FILE* statm = std::fopen("/proc/self/statm", "r");
-    CHILD_EXPECT(statm != nullptr && std::fscanf(statm, "%lu", &pages) == 1);
-    std::fclose(statm);
-    set_limit(RLIMIT_AS, pages * 4096 + 128 * kMiB);
+    set_limit(RLIMIT_AS, address_space_bytes() + 128 * kMiB);
     Result<OwnedRegion> region = OwnedRegion::create("weft-test", 512 * kMiB);
     CHILD_EXPECT(!region);
     CHILD_EXPECT(is_exhausted(region.fault(), "RLIMIT_AS ("));
@@ -166,6 +170,39 @@ TEST(Exhaustion, is_put_off_by_a_smaller_chunk) {
   while (blocks.size() < 1000 && allocate()) {
   }
   EXPECT_LT(blocks.size(), 1000U);
+}
+
+/// What the arena keeps warm after `count` blocks of 1 MiB each were held at once.
+std::uint64_t warm_bytes_after(Arena& arena, int count) {
+  std::vector<Block> blocks;
+  for (int i = 0; i < count; ++i) {
+    Result<Block> block = arena.allocate(kMiB);
+    if (block) blocks.push_back(std::move(*block));
+  }
+  blocks.clear();
+  return arena.stats().warm_bytes;
+}
+
+TEST(Exhaustion, near_the_limit_of_the_control_group_keeps_little_warm) {
+  static std::optional<std::uint64_t> headroom;
+  Arena arena{{.headroom_bytes = []() noexcept { return headroom; }}};
+  EXPECT_GE(warm_bytes_after(arena, 40), 40 * kMiB);
+  arena.trim(0);
+  headroom = 64 * kMiB;
+  const std::uint64_t warm = warm_bytes_after(arena, 40);
+  EXPECT_LE(warm, 64 * kMiB / base::kWarmShare);
+  EXPECT_GT(warm, 0U);
+}
+
+TEST(Exhaustion, of_address_space_is_put_off_by_keeping_little_warm) {
+  EXPECT_TRUE(succeeds_in_child([] {
+    const std::uint64_t limit = address_space_bytes() + 1024 * kMiB;
+    set_limit(RLIMIT_AS, limit);
+    Arena arena;
+    const std::uint64_t warm = warm_bytes_after(arena, 200);
+    CHILD_EXPECT(warm <= limit / base::kWarmShare);
+    CHILD_EXPECT(warm > 0);
+  }));
 }
 
 TEST(Exhaustion, of_the_machine_is_foreseen) {

@@ -1,0 +1,251 @@
+// What workers of each kind share with the program and among themselves: locks, parcels, barriers, open files.
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <iterator>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+#include <weft/weft.hpp>
+
+using namespace std::chrono_literals;
+using weft::WorkerKind;
+
+namespace {
+
+std::string name_of(const testing::TestParamInfo<WorkerKind>& each) {
+  constexpr std::array<const char*, 4> kNames{"exec", "zygote", "thread", "caller"};
+  return kNames.at(static_cast<std::size_t>(each.param));
+}
+
+class Sharing : public testing::TestWithParam<WorkerKind> {
+ protected:
+  [[nodiscard]] static weft::PoolOptions options(std::size_t limit, std::size_t tasks_at_once = 0) {
+    weft::PoolOptions all{.limit = limit};
+    all.worker.kind = GetParam();
+    all.worker.tasks_at_once = tasks_at_once;
+    return all;
+  }
+};
+/// Of workers that run while their submitter waits.
+class SharingBeside : public Sharing {};
+class SharingApart : public Sharing {};
+INSTANTIATE_TEST_SUITE_P(By, Sharing,
+                         testing::Values(WorkerKind::exec, WorkerKind::zygote, WorkerKind::thread,
+                                         WorkerKind::caller),
+                         name_of);
+INSTANTIATE_TEST_SUITE_P(By, SharingBeside,
+                         testing::Values(WorkerKind::exec, WorkerKind::zygote, WorkerKind::thread), name_of);
+INSTANTIATE_TEST_SUITE_P(By, SharingApart, testing::Values(WorkerKind::exec, WorkerKind::zygote), name_of);
+
+/// Only ever the same where one at a time has them.
+struct Twins {
+  std::uint64_t one = 0;
+  std::uint64_t other = 0;
+};
+constexpr int kRounds = 100;
+void count_up(weft::Parcel<Twins> twins, weft::shared::Mutex mutex, weft::shared::KeyedSemaphore permits) {
+  for (int round = 0; round < kRounds; ++round) {
+    const auto permit = permits.acquire(round % 2 == 0 ? "even" : "odd");
+    const std::lock_guard guard{mutex};
+    const Twins before = twins.unwrap();
+    if (before.one != before.other) std::abort();
+    twins.synchronized([](Twins& both) {
+      ++both.one;
+      ++both.other;
+    });
+  }
+}
+
+TEST_P(Sharing, keeps_workers_and_the_program_apart) {
+  weft::Pool pool{options(2)};
+  weft::Parcel<Twins> twins;
+  weft::shared::Mutex mutex;
+  weft::shared::KeyedSemaphore permits{2};
+  std::vector<weft::Execution<void>> executions;
+  for (int task = 0; task < 4; ++task) executions.push_back(pool.submit<count_up>(twins, mutex, permits));
+  count_up(twins, mutex, permits);
+  for (auto& each : executions) each.get();
+  EXPECT_EQ(twins.unwrap().one, 5U * kRounds);
+  EXPECT_EQ(twins.unwrap().other, 5U * kRounds);
+  pool.shutdown();
+}
+
+TEST_P(Sharing, brings_back_the_object_that_went) {
+  weft::Pool pool{options(1)};
+  weft::shared::Mutex mutex;
+  const std::lock_guard guard{mutex};
+  auto back = pool.submit([](weft::shared::Mutex its) { return its; }, mutex).get();
+  EXPECT_FALSE(back.try_lock());
+}
+
+TEST_P(Sharing, keeps_a_rate_for_all_together) {
+  weft::Pool pool{options(2)};
+  weft::shared::RateLimit rate{3, 1h};
+  std::vector<weft::Execution<bool>> turns;
+  for (int i = 0; i < 4; ++i)
+    turns.push_back(pool.submit([](weft::shared::RateLimit its) { return its.try_acquire(); }, rate));
+  int had = rate.try_acquire() ? 1 : 0;
+  for (auto& each : turns) had += each.get() ? 1 : 0;
+  EXPECT_EQ(had, 3);
+}
+
+TEST_P(SharingBeside, lets_several_tasks_of_a_worker_wait_at_a_barrier) {
+  weft::Pool pool{options(1, 4)};
+  weft::shared::Barrier barrier{5};
+  std::vector<weft::Execution<void>> executions;
+  for (int task = 0; task < 4; ++task) {
+    executions.push_back(pool.submit(
+        [](weft::shared::Barrier its) {
+          for (int round = 0; round < 50; ++round) its.arrive_and_wait();
+        },
+        barrier));
+  }
+  for (int round = 0; round < 50; ++round) barrier.arrive_and_wait();
+  for (auto& each : executions) each.get();
+}
+
+TEST_P(SharingBeside, gives_up_at_a_deadline_and_goes_on) {
+  weft::Pool pool{options(1)};
+  weft::shared::Mutex mutex;
+  std::unique_lock lock{mutex};
+  const auto within_5_ms = [](weft::shared::Mutex its) {
+    const std::unique_lock guard{its, 5ms};
+    return guard.owns_lock();
+  };
+  EXPECT_FALSE(pool.submit(within_5_ms, mutex).get());
+  lock.unlock();
+  EXPECT_TRUE(pool.submit(within_5_ms, mutex).get());
+  EXPECT_TRUE(mutex.try_lock());
+  mutex.unlock();
+}
+
+TEST_P(SharingApart, tells_who_waits_that_it_is_gone) {
+  weft::Pool pool{options(1)};
+  weft::shared::Barrier met{2};
+  weft::Execution<bool> told;
+  {
+    weft::shared::Semaphore semaphore{1};
+    const auto permit = semaphore.acquire();
+    told = pool.submit(
+        [](weft::shared::Semaphore its, weft::shared::Barrier meeting) {
+          meeting.arrive_and_wait();
+          try {
+            const auto mine = its.acquire();
+            return false;
+          } catch (const weft::Closed&) {
+            return true;
+          }
+        },
+        semaphore, met);
+    met.arrive_and_wait();
+  }
+  EXPECT_TRUE(told.get());
+}
+
+TEST_P(SharingApart, passes_on_what_a_dead_worker_had) {
+  weft::Pool pool{options(1)};
+  weft::shared::Mutex mutex;
+  weft::Parcel<int> parcel{1};
+  EXPECT_THROW(pool.submit(
+                       [](weft::shared::Mutex its, weft::Parcel<int> value) {
+                         its.lock();
+                         value.synchronized([](int& number) {
+                           number = 2;
+                           ::raise(SIGKILL);
+                         });
+                       },
+                       mutex, parcel)
+                   .get(),
+               weft::WorkerCrashed);
+  EXPECT_EQ(parcel.unwrap(), 1);
+  EXPECT_TRUE(pool.submit(
+                      [](weft::shared::Mutex its) {
+                        const std::lock_guard guard{its};
+                        return its.was_abandoned();
+                      },
+                      mutex)
+                  .get());
+}
+
+// Open files.
+
+std::int64_t open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator{"/proc/self/fd"}, {});
+}
+
+/// A pipe that has `text` in it.
+weft::Descriptor holding(const std::string& text) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) std::abort();
+  weft::Descriptor out{ends[0]};
+  const weft::Descriptor in{ends[1]};
+  if (::write(in.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::abort();
+  return out;
+}
+
+std::string read_from(const weft::Descriptor& from) {
+  std::array<char, 64> text{};
+  const ssize_t count = ::read(from.get(), text.data(), text.size());
+  return {text.data(), count > 0 ? static_cast<std::size_t>(count) : 0};
+}
+
+std::vector<weft::Descriptor> next_ones(const std::vector<weft::Descriptor>& files) {
+  std::vector<weft::Descriptor> next;
+  for (const auto& each : files) next.push_back(each ? holding(read_from(each) + "!") : weft::Descriptor{});
+  return next;
+}
+
+TEST_P(Sharing, sends_open_files_there_and_back) {
+  weft::Pool pool{options(2)};
+  pool.submit([] {}).get();
+  const auto round = [&] {
+    std::vector<weft::Execution<std::vector<weft::Descriptor>>> executions;
+    for (int task = 0; task < 20; ++task) {
+      const std::string text = std::to_string(task);
+      executions.push_back(
+          pool.submit<next_ones>(std::vector{holding(text), weft::Descriptor{}, holding(text + "b")}));
+    }
+    for (int task = 0; task < 20; ++task) {
+      const auto files = executions[static_cast<std::size_t>(task)].get();
+      ASSERT_EQ(files.size(), 3U);
+      EXPECT_EQ(read_from(files[0]), std::to_string(task) + "!");
+      EXPECT_FALSE(files[1]);
+      EXPECT_EQ(read_from(files[2]), std::to_string(task) + "b!");
+    }
+  };
+  round();
+  pool.wait_idle();
+  // The next rounds need no more of them. A worker may close what it was sent when it has answered.
+  const std::int64_t after_one = open_descriptors() + 8;
+  for (int i = 0; i < 10; ++i) round();
+  while (open_descriptors() > after_one) std::this_thread::yield();
+}
+
+TEST_P(SharingBeside, sends_open_files_over_channels) {
+  weft::Pool pool{options(1)};
+  auto execution = pool.submit([](weft::TaskScope& scope) {
+    auto parent = scope.channel<weft::Descriptor, weft::Descriptor>();
+    try {
+      for (;;) parent.send(holding(read_from(parent.receive()) + "!"));
+    } catch (const weft::Closed&) {
+    }
+  });
+  auto channel = execution.channel<weft::Descriptor, weft::Descriptor>();
+  for (int i = 0; i < 200; ++i) {
+    channel.send(holding(std::to_string(i)));
+    EXPECT_EQ(read_from(channel.receive()), std::to_string(i) + "!");
+  }
+  channel.close();
+  execution.get();
+}
+
+}  // namespace

@@ -163,7 +163,7 @@ void add_workers(std::vector<Benchmark>& to) {
                 [](Run& run) { idle(run, 8, milliseconds{10'000}); },
                 false});
   to.push_back({{{"pool.idle_64.ticks", "ticks"}, {"pool.idle_64.switches", "switches"}},
-                [](Run& run) { idle(run, 64, milliseconds{5000}); },
+                [](Run& run) { idle(run, 64, milliseconds{3000}); },
                 false});
 }
 

@@ -19,6 +19,7 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "base/clock.hpp"
 #include "budget/lane_lines.hpp"
 
 // Under callgrind a program is some fifty times as slow and the processor's clock is not, so that tasks would look long
@@ -215,6 +216,7 @@ class Subject {
     talking.get();
   }
 
+  // A thread, whose loop and lanes are those of a process: valgrind 3.19 knows no pidfds.
   Pool pool{{.limit = 1, .worker = {.kind = WorkerKind::thread, .tasks_at_once = 512}}};
 
  private:
@@ -230,6 +232,7 @@ class Subject {
 
 /// Items of a map, both sides together: on one thread, since the two would wait for each other.
 void items() {
+  // A thread, whose loop and lanes are those of a process: valgrind 3.19 knows no pidfds.
   Pool pool{{.limit = 1, .worker = {.kind = WorkerKind::caller}}};
   for (int i = 0; i < kRounds; ++i) {
     for (const std::size_t count : {10 * kTasks, 20 * kTasks}) {
@@ -270,6 +273,10 @@ void count() {
 
 int main(int argc, char** argv) {
   weft::init(argc, argv);
+  if (weft::base::ticks_per_us() != __wrap__ZN4weft4base12ticks_per_usEv()) {
+    std::fprintf(stderr, "the clock of weft is not the one of this program\n");
+    return 1;
+  }
   const std::string_view what = argc == 2 ? argv[1] : "";
   if (what == "counts") {
     weft::budget::count();

@@ -222,6 +222,8 @@ class Subject {
  private:
   LaneLines look_at_worker() {
     pool.submit<open_pipes>(from_worker_.path(1), to_worker_.path(0)).get();
+    // Once round the rings: as long as they are new, there is nothing to be made ready in them.
+    for (std::uint32_t i = 0; i < base::kRingLines; ++i) static_cast<void>(pool.submit<plain>(0).get());
     return {};
   }
 

@@ -19,6 +19,9 @@ void add_ring(std::vector<Benchmark>& to);
 void add_tasks(std::vector<Benchmark>& to);
 void add_channels(std::vector<Benchmark>& to);
 void add_buffers(std::vector<Benchmark>& to);
+void add_maps(std::vector<Benchmark>& to);
+void add_queues(std::vector<Benchmark>& to);
+void add_shared(std::vector<Benchmark>& to);
 void add_workers(std::vector<Benchmark>& to);
 void add_overcommit(std::vector<Benchmark>& to);
 

@@ -171,6 +171,11 @@ void add_limits(std::vector<Benchmark>& to) {
                   eventfd_pair(run, 1000, [] { std::this_thread::sleep_for(std::chrono::milliseconds{2}); });
                 },
                 true});
+  to.push_back({{{"limit.eventfd_pair.1ms", "ns"}},
+                [](Run& run) {
+                  eventfd_pair(run, 1000, [] { std::this_thread::sleep_for(std::chrono::milliseconds{1}); });
+                },
+                true});
   to.push_back(
       {{{"limit.eventfd_pair.busy", "ns"}}, [](Run& run) { eventfd_pair(run, 50'000, [] {}); }, true});
   to.push_back({{{"limit.posix_spawn", "ns"}}, posix_spawn_empty});

@@ -67,6 +67,9 @@ std::vector<Benchmark> all_benchmarks(std::vector<std::string>& absent) {
   add_tasks(all);
   add_channels(all);
   add_buffers(all);
+  add_maps(all);
+  add_queues(all);
+  add_shared(all);
   add_workers(all);
   add_overcommit(all);
   add_baselines(all);
@@ -108,11 +111,11 @@ void make_folder(const std::string& out) {
 }
 
 void write_report(const Options& options, const ReportData& data) {
-  write_file(options.out + "/core.json", core_json(data.results));
+  write_file(options.out + "/core.json", core_json(data.results, comparisons()));
   write_file(options.out + "/report.json", report_json(data));
   write_file(options.out + "/report.csv", report_csv(data));
   write_file(options.out + "/report.html", report_html(data));
-  if (!options.json.empty()) write_file(options.json, core_json(data.results));
+  if (!options.json.empty()) write_file(options.json, core_json(data.results, comparisons()));
   fmt::print("\nwritten to {0}: report.html, report.json, report.csv, core.json\n", options.out);
 }
 
@@ -161,6 +164,7 @@ int run(const Options& options) {
     ProgressLine line;
     data.results = run_all(benchmarks, settings, repetitions, std::ref(line), failures);
   }
+  data.targets = targets_of(comparisons(), data.results);
   data.absent = std::move(absent);
   bool lacking = false;
   for (const Failure& failure : failures) {

@@ -1,6 +1,7 @@
 // A Buffer to a worker and back, its bytes untouched: only references travel, so its size should not matter.
 
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <vector>
@@ -24,6 +25,33 @@ void round_trips(Run& run, std::size_t bytes) {
   });
 }
 
+constexpr std::size_t kTouchedBytes = 16U << 20;
+
+// Of each line one byte.
+std::uint64_t sum_of_lines(Buffer buffer) {
+  std::uint64_t sum = 0;
+  for (std::size_t at = 0; at < buffer.size(); at += 64) sum += static_cast<std::uint64_t>(buffer.data()[at]);
+  return sum;
+}
+
+// In turns a worker's reading of it and this process's own, which then runs on the worker's CPU.
+void touching(Run& run) {
+  PinnedPool pinned{run};
+  Buffer buffer{kTouchedBytes};
+  std::memset(buffer.writable().data(), 1, kTouchedBytes);
+  const auto in = [&](auto&& one, std::size_t figure) {
+    run.each(
+        400,
+        [&] {
+          if (one() != kTouchedBytes / 64) std::abort();
+        },
+        [] {}, figure);
+  };
+  in([&] { return pinned.pool.submit<sum_of_lines>(buffer).get(); }, 0);
+  pin(run.peer_cpu());
+  in([&] { return sum_of_lines(buffer); }, 1);
+}
+
 void add(std::vector<Benchmark>& to, const char* name, std::size_t bytes) {
   to.push_back({{{name, "ns"}}, [bytes](Run& run) { round_trips(run, bytes); }, true});
 }
@@ -35,6 +63,7 @@ void add_buffers(std::vector<Benchmark>& to) {
   add(to, "buffer.1MiB.round_trip", 1U << 20);
   add(to, "buffer.16MiB.round_trip", 16U << 20);
   add(to, "buffer.64MiB.round_trip", 64U << 20);
+  to.push_back({{{"buffer.16MiB.touched", "ns"}, {"limit.touch.16MiB", "ns"}}, touching, true});
 }
 
 }  // namespace weft::bench

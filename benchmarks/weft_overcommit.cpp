@@ -44,6 +44,7 @@ void mixed(Run& run, std::size_t workers) {
 void add_overcommit(std::vector<Benchmark>& to) {
   to.push_back({{{"overcommit.2_workers", "1/s"}}, [](Run& run) { mixed(run, 2); }, true});
   to.push_back({{{"overcommit.8_workers", "1/s"}}, [](Run& run) { mixed(run, 8); }, true});
+  to.push_back({{{"overcommit.16_workers", "1/s"}}, [](Run& run) { mixed(run, 16); }, true});
 }
 
 }  // namespace weft::bench

@@ -18,11 +18,17 @@ inline PoolOptions pool_of(std::size_t workers) {
   return options;
 }
 
+inline PoolOptions pool_of(std::size_t workers, WorkerKind kind) {
+  PoolOptions options = pool_of(workers);
+  options.worker.kind = kind;
+  return options;
+}
+
 /// A pool of one worker that has started, the worker on the answering side's CPU and this thread on the other. The
 /// pool is made before the thread is pinned: it counts the CPUs that it may use, and with one alone it would not spin.
 class PinnedPool {
  public:
-  explicit PinnedPool(const Run& run) : pool{pool_of(1)} {
+  explicit PinnedPool(const Run& run, WorkerKind kind = WorkerKind::exec) : pool{pool_of(1, kind)} {
     pool.submit<pin_this_worker>(run.peer_cpu()).get();
     pin(run.cpu());
   }

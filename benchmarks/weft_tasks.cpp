@@ -24,8 +24,8 @@ int empty_task() { return kAnswer; }
 
 std::string echo(std::string text) { return text; }
 
-void empty_round_trips(Run& run) {
-  PinnedPool pinned{run};
+void empty_round_trips(Run& run, WorkerKind kind) {
+  PinnedPool pinned{run, kind};
   run.each(400'000, [&] {
     if (pinned.pool.submit<empty_task>().get() != kAnswer) std::abort();
   });
@@ -88,13 +88,26 @@ void parked_round_trips(Run& run) {
   }
 }
 
+// As it comes: the worker has gone to sleep, and this thread waits for the value as it likes.
+void round_trips_after_a_ms(Run& run) {
+  PinnedPool pinned{run};
+  run.each(
+      1000, [&] { keep(pinned.pool.submit<empty_task>().get()); },
+      [] { std::this_thread::sleep_for(std::chrono::milliseconds{1}); });
+}
+
 }  // namespace
 
 void add_tasks(std::vector<Benchmark>& to) {
-  to.push_back({{{"task.empty.round_trip", "ns"}}, empty_round_trips, true});
+  to.push_back(
+      {{{"task.empty.round_trip", "ns"}}, [](Run& run) { empty_round_trips(run, WorkerKind::exec); }, true});
+  to.push_back({{{"task.thread.round_trip", "ns"}},
+                [](Run& run) { empty_round_trips(run, WorkerKind::thread); },
+                true});
   to.push_back({{{"task.string.round_trip", "ns"}}, string_round_trips, true});
   to.push_back({{{"task.empty.pipelined", "1/s"}}, pipelined, true});
   to.push_back({{{"task.parked.round_trip", "ns"}}, parked_round_trips, true});
+  to.push_back({{{"task.after_1ms.round_trip", "ns"}}, round_trips_after_a_ms, true});
 }
 
 }  // namespace weft::bench

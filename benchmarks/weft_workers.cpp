@@ -23,8 +23,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kIdleWorkers = 8;
-
 int worker_pid() { return ::getpid(); }
 
 int busy_worker_pid() {
@@ -127,17 +125,17 @@ Activity activity(const std::set<int>& pids) {
   return sum;
 }
 
-// What eight workers and their parent do in ten seconds in which nobody asks anything of them. The parent's reading of
-// these numbers is kept apart from its idling, and the one switch is not counted with which this thread falls asleep.
-void idle(Run& run) {
-  Pool pool{pool_of(kIdleWorkers)};
-  const std::set<int> workers = start_all(pool, kIdleWorkers);
+// What so many workers and their parent do while nobody asks anything of them. The parent's reading of these numbers is
+// kept apart from its idling, and the one switch is not counted with which this thread falls asleep.
+void idle(Run& run, std::size_t count, milliseconds time) {
+  Pool pool{pool_of(count)};
+  const std::set<int> workers = start_all(pool, count);
   const std::set<int> parent{::getpid()};
   std::this_thread::sleep_for(milliseconds{1000});
 
   const Activity workers_before = activity(workers);
   const Activity parent_before = activity(parent);
-  std::this_thread::sleep_for(milliseconds{run.quick() ? 1000 : 10'000});
+  std::this_thread::sleep_for(run.shortened(time));
   const Activity parent_after = activity(parent);
   const Activity workers_after = activity(workers);
 
@@ -166,7 +164,12 @@ void add_workers(std::vector<Benchmark>& to) {
     add("10_of_10_to_30_ms", {"10", "20", "sleep"});
   }
   to.push_back({{{"worker.idle.pss", "bytes"}}, idle_pss, false});
-  to.push_back({{{"pool.idle.ticks", "ticks"}, {"pool.idle.switches", "switches"}}, idle, false});
+  to.push_back({{{"pool.idle.ticks", "ticks"}, {"pool.idle.switches", "switches"}},
+                [](Run& run) { idle(run, 8, milliseconds{10'000}); },
+                false});
+  to.push_back({{{"pool.idle_64.ticks", "ticks"}, {"pool.idle_64.switches", "switches"}},
+                [](Run& run) { idle(run, 64, milliseconds{3000}); },
+                false});
 }
 
 }  // namespace weft::bench

@@ -45,6 +45,7 @@ std::string scaled(double value, const std::array<Step, N>& steps) {
 double one(const Comparison& comparison, double figure, double against) {
   switch (comparison.kind) {
     case Comparison::Kind::ratio:
+    case Comparison::Kind::tail_ratio:
       return against == 0 ? 0 : figure / against;
     case Comparison::Kind::difference:
       return figure - against;
@@ -55,7 +56,9 @@ double one(const Comparison& comparison, double figure, double against) {
 }
 
 std::string words_for(const Comparison& comparison, double value, std::string_view unit) {
-  return comparison.kind == Comparison::Kind::ratio ? fmt::format("{:.2f} x", value) : in_words(value, unit);
+  const bool is_ratio =
+      comparison.kind == Comparison::Kind::ratio || comparison.kind == Comparison::Kind::tail_ratio;
+  return is_ratio ? fmt::format("{:.2f} x", value) : in_words(value, unit);
 }
 
 }  // namespace
@@ -74,7 +77,8 @@ std::string in_words(double value, std::string_view unit) {
   if (unit == "1/s") return scaled(value, kRates);
   if (unit == "bytes") return scaled(value, kSizes);
   if (unit == "x") return fmt::format("{:.2f} x", value);
-  return fmt::format("{:g} {}", value, unit);
+  if (unit == "%") return fmt::format("{:.1f} %", value);
+  return fmt::format("{:.4g} {}", value, unit);
 }
 
 std::optional<Outcome> compare(const Comparison& comparison, const std::vector<Result>& results) {
@@ -90,11 +94,17 @@ std::optional<Outcome> compare(const Comparison& comparison, const std::vector<R
   std::vector<double> pairs;
   for (std::size_t i = 0; i < mine.size(); ++i) pairs.push_back(one(comparison, mine[i], theirs[i]));
   Outcome outcome;
-  outcome.found = median(pairs);
+  outcome.found = comparison.kind == Comparison::Kind::tail_ratio
+                      ? one(comparison, figure->p999, against->p50)
+                      : median(pairs);
   const std::string_view unit = figure->figure.unit;
   switch (comparison.kind) {
     case Comparison::Kind::ratio:
       outcome.text = fmt::format("{} {}", words_for(comparison, outcome.found, unit), comparison.against);
+      break;
+    case Comparison::Kind::tail_ratio:
+      outcome.text =
+          fmt::format("p99.9 {} {}", words_for(comparison, outcome.found, unit), comparison.against);
       break;
     case Comparison::Kind::difference:
       outcome.text =
@@ -113,6 +123,16 @@ std::optional<Outcome> compare(const Comparison& comparison, const std::vector<R
       fmt::format("target {} {}: {}", at_most ? "<=" : ">=", words_for(comparison, comparison.target, unit),
                   outcome.met ? "ok" : "missed by " + words_for(comparison, missed_by, unit));
   return outcome;
+}
+
+std::vector<Target> targets_of(const std::vector<Comparison>& comparisons,
+                               const std::vector<Result>& results) {
+  std::vector<Target> targets;
+  for (const Comparison& comparison : comparisons) {
+    if (comparison.wanted == Comparison::Wanted::nothing) continue;
+    if (auto outcome = compare(comparison, results)) targets.push_back({comparison, *std::move(outcome)});
+  }
+  return targets;
 }
 
 }  // namespace weft::bench

@@ -13,6 +13,7 @@ namespace weft::bench {
 struct Comparison {
   enum class Kind {
     ratio,       ///< the figure divided by `against`
+    tail_ratio,  ///< the figure's p99.9 divided by the p50 of `against`
     difference,  ///< the figure minus `against`, in its unit
     value,       ///< the figure itself
   };
@@ -35,6 +36,16 @@ struct Outcome {
 
 /// nullopt where one of the figures was not measured in this run.
 std::optional<Outcome> compare(const Comparison& comparison, const std::vector<Result>& results);
+
+/// A comparison that was wanted to come out in some way, and how it did.
+struct Target {
+  Comparison comparison;
+  Outcome outcome;
+};
+
+/// Those of which both figures were measured, in their order.
+std::vector<Target> targets_of(const std::vector<Comparison>& comparisons,
+                               const std::vector<Result>& results);
 
 /// "262 ns", "24.1 ms", "12.3 M/s", "1.02 MiB".
 std::string in_words(double value, std::string_view unit);

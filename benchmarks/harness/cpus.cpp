@@ -28,12 +28,18 @@ std::vector<int> allowed_cpus() {
   return cpus;
 }
 
-void pin(int cpu) {
+void pin(int cpu) { pin({cpu}); }
+
+void pin(std::initializer_list<int> cpus) {
   cpu_set_t set;
   CPU_ZERO(&set);
-  CPU_SET(static_cast<unsigned>(cpu), &set);
+  std::string names;
+  for (const int cpu : cpus) {
+    CPU_SET(static_cast<unsigned>(cpu), &set);
+    names += " " + std::to_string(cpu);
+  }
   if (::sched_setaffinity(0, sizeof set, &set) != 0) {
-    throw std::system_error{errno, std::system_category(), "pinning to CPU " + std::to_string(cpu)};
+    throw std::system_error{errno, std::system_category(), "pinning to CPU" + names};
   }
 }
 

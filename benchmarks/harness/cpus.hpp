@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <initializer_list>
 #include <vector>
 
 namespace weft::bench {
@@ -11,6 +12,8 @@ std::vector<int> allowed_cpus();
 
 /// Keeps the calling thread on `cpu`; whatever it starts from then on inherits that. Throws std::system_error.
 void pin(int cpu);
+/// The same for several.
+void pin(std::initializer_list<int> cpus);
 
 /// Gives its thread back the CPUs that it had. Threads: the one that made it.
 class AffinityKept {

@@ -83,13 +83,22 @@ void print_table(std::FILE* to, const std::vector<Result>& results,
     wide = wide || result.spread() > kSpreadWide;
   }
   print_series(to, results, width);
+  const std::vector<Target> targets = targets_of(comparisons, results);
+  std::size_t met = 0;
+  for (const Target& target : targets) {
+    met += target.outcome.met ? 1 : 0;
+    if (target.outcome.met) continue;
+    fmt::print(to, "missed: {:<{}}  {:<48}  {}\n", target.comparison.figure, width, target.outcome.text,
+               target.outcome.verdict);
+  }
+  if (!targets.empty()) fmt::print(to, "{} of {} targets met\n", met, targets.size());
   if (wide) {
     fmt::print(to, "! the repetitions lie more than {:.0f} % apart: something else was running\n",
                kSpreadWide * 100);
   }
 }
 
-std::string core_json(const std::vector<Result>& results) {
+std::string core_json(const std::vector<Result>& results, const std::vector<Comparison>& comparisons) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const Result& result : results) {
     if (!result.figure.chart.empty()) continue;
@@ -105,6 +114,18 @@ std::string core_json(const std::vector<Result>& results) {
     entry["spread"] = std::round(result.spread() * 1e4) / 1e4;
     for (const double one : result.medians) entry["medians"].push_back(rounded(one));
     entry["measurements"] = result.measurements;
+    for (const Comparison& comparison : comparisons) {
+      if (comparison.figure != result.figure.name) continue;
+      const auto outcome = compare(comparison, results);
+      if (!outcome) continue;
+      nlohmann::ordered_json compared{{"text", outcome->text}, {"found", rounded(outcome->found)}};
+      if (comparison.wanted != Comparison::Wanted::nothing) {
+        compared["wanted"] = comparison.wanted == Comparison::Wanted::at_most ? "at most" : "at least";
+        compared["target"] = comparison.target;
+        compared["met"] = outcome->met;
+      }
+      entry["compared"].push_back(std::move(compared));
+    }
     all.push_back(std::move(entry));
   }
   return all.dump(1) + "\n";

@@ -72,6 +72,15 @@ std::string report_json(const ReportData& data) {
   for (const Fact& fact : data.machine) report["machine"][fact.name] = fact.value;
   report["figures"] = Json::array();
   for (const Result& result : data.results) report["figures"].push_back(figure(result));
+  report["targets"] = Json::array();
+  for (const Target& target : data.targets) {
+    report["targets"].push_back({{"name", target.comparison.figure},
+                                 {"text", target.outcome.text},
+                                 {"found", short_number(target.outcome.found)},
+                                 {"target", target.comparison.target},
+                                 {"met", target.outcome.met},
+                                 {"verdict", target.outcome.verdict}});
+  }
   report["absent"] = data.absent;
   if (!data.compared_with.empty()) {
     report["compared_with"] = data.compared_with;

@@ -65,6 +65,24 @@ std::string section(const Section& section) {
          table_of(section.results) + "</details></section>\n";
 }
 
+std::string targets_of(const ReportData& data) {
+  if (data.targets.empty()) return "";
+  const auto met = std::count_if(data.targets.begin(), data.targets.end(),
+                                 [](const Target& target) { return target.outcome.met; });
+  std::string html = fmt::format(
+      "<section id=\"targets\"><h2>What was to be reached</h2>\n<p>Against the limit that the machine sets, "
+      "or a "
+      "peer, in the same run. <span class=\"finding\">{} of {} targets met.</span></p>\n<div "
+      "class=\"scroll\"><table><thead><tr><th>name</th><th>found</th><th></th></tr></thead><tbody>\n",
+      met, data.targets.size());
+  for (const Target& target : data.targets) {
+    html +=
+        fmt::format("<tr>{}{}<td{}>{}</td></tr>\n", cell(target.comparison.figure), cell(target.outcome.text),
+                    target.outcome.met ? "" : " class=\"wide\"", escaped(target.outcome.verdict));
+  }
+  return html + "</tbody></table></div></section>\n";
+}
+
 std::string changes_of(const ReportData& data) {
   if (data.compared_with.empty()) return "";
   std::string html = fmt::format(
@@ -119,9 +137,11 @@ std::string report_html(const ReportData& data) {
   for (const Section& one : sections) {
     html += fmt::format("<li><a href=\"#{}\">{}</a></li>", one.id, escaped(one.title));
   }
+  if (!data.targets.empty()) html += "<li><a href=\"#targets\">What was to be reached</a></li>";
   html += "<li><a href=\"#machine\">Machine and method</a></li></ul></nav>\n";
   html += changes_of(data);
   for (const Section& one : sections) html += section(one);
+  html += targets_of(data);
   return html + facts_of(data) + "</body></html>\n";
 }
 

@@ -32,6 +32,7 @@ struct ReportData {
   std::string method;
   std::vector<Fact> machine;
   std::vector<Result> results;
+  std::vector<Target> targets;
   std::vector<std::string> absent;  ///< what was not measured, and what it would take
   std::string compared_with;        ///< a file; empty where nothing is compared
   std::vector<Change> changes;

@@ -86,6 +86,9 @@ class Report(Bench):
                 self.assertTrue(math.isfinite(figure.get(number, 0)))
             curve = figure.get("curve", [])
             self.assertEqual(curve, sorted(curve))
+        targets = {(target["name"], target["met"], target["verdict"].endswith(": ok")) for target in report["targets"]}
+        self.assertTrue({"task.empty.round_trip", "task.empty.pipelined"} <= {name for name, _, _ in targets})
+        self.assertTrue(all(met == ok for _, met, ok in targets))
         for fact in ("processor", "kernel", "governor", "mitigations", "virtualised"):
             self.assertIn(fact, report["machine"])
 
@@ -154,6 +157,10 @@ class Options(Bench):
                      "task.empty.round_trip", "task.string.round_trip", "task.empty.pipelined",
                      "task.parked.round_trip", "buffer.64KiB.round_trip", "buffer.64MiB.round_trip",
                      "worker.start.exec", "worker.idle.pss", "pool.idle.ticks", "pool.idle.switches",
+                     "task.thread.round_trip", "task.after_1ms.round_trip", "buffer.16MiB.touched", "map.1us.of_ideal",
+                     "map.empty", "two_workers.1us.of_ideal", "queue.bytes_each", "queue.drain",
+                     "priority.high.latency", "fairness.trickle.latency", "shared.mutex.lock_unlock",
+                     "shared.parcel.synchronized", "pool.idle_64.ticks", "overcommit.16_workers",
                      "baseline.unix_socket.round_trip", "baseline.pipe.round_trip",
                      "baseline.message_queue.round_trip", "baseline.asio_thread_pool.round_trip",
                      "baseline.asio_thread_pool.pipelined", "payload.copied.64MiB", "payload.buffer.64MiB"):

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "harness/comparison.hpp"
 #include "harness/histogram.hpp"
 #include "harness/report.hpp"
 #include "harness/runner.hpp"
@@ -231,6 +232,39 @@ TEST(Changes, are_read_from_both_files) {
   }
   std::filesystem::remove(path);
   EXPECT_THROW(read_earlier(path), std::runtime_error);
+}
+
+const std::vector<Comparison> kCompared{
+    {"a", Comparison::Kind::ratio, "limit", Comparison::Wanted::at_most, 1.5},
+    {"a", Comparison::Kind::tail_ratio, "limit", Comparison::Wanted::at_most, 5},
+    {"a", Comparison::Kind::value, "", Comparison::Wanted::at_least, 300},
+    {"a", Comparison::Kind::ratio, "limit", Comparison::Wanted::nothing, 0},
+    {"a", Comparison::Kind::ratio, "not measured", Comparison::Wanted::at_most, 1},
+};
+
+TEST(Targets, are_met_or_missed_by_so_much) {
+  const std::vector<Result> results{latency("limit", {100, 100, 100}), latency("a", {200, 200, 200})};
+  const std::vector<Target> targets = targets_of(kCompared, results);
+  ASSERT_EQ(targets.size(), 3) << "what has a target, and both of whose figures were measured";
+  EXPECT_EQ(targets[0].outcome.text, "2.00 x limit");
+  EXPECT_EQ(targets[0].outcome.verdict, "target <= 1.50 x: missed by 0.50 x");
+  EXPECT_FALSE(targets[0].outcome.met);
+  EXPECT_EQ(targets[1].outcome.text, "p99.9 6.00 x limit") << "of the median of the other";
+  EXPECT_FALSE(targets[1].outcome.met);
+  EXPECT_EQ(targets[2].outcome.verdict, "target >= 300 ns: missed by 100 ns");
+}
+
+TEST(Targets, are_in_all_that_is_written) {
+  ReportData data;
+  data.results = {latency("limit", {100, 100, 100}), latency("a", {140, 140, 140})};
+  data.targets = targets_of(kCompared, data.results);
+  EXPECT_NE(report_json(data).find("\"verdict\": \"target <= 1.50 x: ok\""), std::string::npos);
+  EXPECT_NE(report_html(data).find("2 of 3 targets met"), std::string::npos);
+  const std::string core = core_json(data.results, kCompared);
+  EXPECT_NE(core.find("\"text\": \"1.40 x limit\""), std::string::npos) << core;
+  EXPECT_NE(core.find("\"met\": false"), std::string::npos);
+  data.targets.clear();
+  EXPECT_EQ(report_html(data).find("targets met"), std::string::npos);
 }
 
 TEST(Report, csv_quotes_what_would_break_a_line) {

@@ -18,8 +18,9 @@ class Dump(NamedTuple):
 
 def run(program, out):
     """Runs `program counts` under callgrind; the dumps are `out`.1, `out`.2, ..."""
-    options = ["--tool=callgrind", "--collect-atstart=no", "--dump-instr=yes", "--dump-line=no", "--compress-pos=no",
-               "--compress-strings=no", f"--callgrind-out-file={out}"]
+    # fair: otherwise a thread that looks for what another has to do keeps that other waiting for most of its time.
+    options = ["--tool=callgrind", "--fair-sched=try", "--collect-atstart=no", "--dump-instr=yes", "--dump-line=no",
+               "--compress-pos=no", "--compress-strings=no", f"--callgrind-out-file={out}"]
     ran = subprocess.run(["valgrind", *options, program, "counts"], capture_output=True, text=True, check=False)
     if ran.returncode != 0:
         raise SystemExit(f"budget: valgrind ended with {ran.returncode}:\n{ran.stderr[-4000:]}")

@@ -29,7 +29,7 @@ class LaneLines {
     std::vector<std::byte> board;
   };
 
-  LaneLines() : parents_{lane("weft-parent-lane")}, workers_{lane("weft-worker-lane")} {}
+  LaneLines() : parents_{lane("weft-parent-lane")}, workers_{lane("weft-thread-lane")} {}
 
   /// Where the parent's ring goes on, once the worker has begun all that was sent.
   [[nodiscard]] std::uint64_t worker_position() const noexcept {

@@ -29,6 +29,9 @@ inline constexpr std::uint64_t kGlanceUs = 100;
 inline constexpr std::uint64_t kReplyOldUs = 20;
 /// How long a worker naps when its ring is full, between looks: a whole ring of replies waits, so latency is no matter.
 inline constexpr std::uint64_t kFullRingNapNs = 100'000;
+/// How long a pool that is destroyed waits for those of its threads to end that have nothing to do: some 0.1 ms, but for a
+/// task that nobody waits for any more, which still runs.
+inline constexpr std::uint64_t kThreadEndNs = 100'000'000;
 
 // Rings.
 

@@ -92,7 +92,7 @@ class Peer {
 
   std::uint64_t id;
   process::Child child;                  ///< of a thread: the pid alone, this process's own
-  std::unique_ptr<WorkerThread> thread;  ///< null for a process
+  std::shared_ptr<WorkerThread> thread;  ///< null for a process
   link::Exchange exchange;
   memory::OwnedRegion lane;      ///< written here
   memory::PeerRegion peer_lane;  ///< written by the worker

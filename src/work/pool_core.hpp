@@ -351,6 +351,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   // Workers that are threads: pool_thread.cpp.
   base::Result<std::unique_ptr<Peer>> spawn_thread();
   bool leave_running(Peer& peer, Call& call);
+  [[nodiscard]] std::vector<std::shared_ptr<WorkerThread>> idle_threads() const;
   bool take_one_more();
 
   // Workers that are copied: pool_zygote.cpp, on the attendant's thread but for end_zygote().

@@ -8,6 +8,7 @@
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "base/limits.hpp"
 #include "process/cpus.hpp"
 #include "process/limits.hpp"
 #include "work/faults.hpp"
@@ -161,11 +162,20 @@ bool PoolCore::signal(int number) {
 }
 
 void PoolCore::abandon() {
+  std::vector<std::shared_ptr<WorkerThread>> ending;
+  if (options_.kind == WorkerKind::thread) {
+    const Section section{*this};
+    static_cast<void>(poll_locked());
+    ending = idle_threads();
+  }
   const std::size_t lost = kill("the " + options_.what + " was destroyed");
   if (lost != 0) {
     std::fprintf(stderr, "weft: a %s was destroyed with %zu unfinished %s; shutdown() lets them finish\n",
                  options_.what.c_str(), lost, lost == 1 ? "task" : "tasks");
   }
+  // Blocks the thread, and not the fiber alone: this is a destructor, and an exception may be on its way.
+  const std::uint64_t deadline_ns = base::now_ns() + base::kThreadEndNs;
+  for (const auto& thread : ending) thread->join_until(deadline_ns);
   const Section section{*this};
   abandoned_ = true;
   leave_slowly_ = true;

@@ -4,7 +4,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "ring/take_back.hpp"
 #include "work/pool_core.hpp"
@@ -56,6 +58,15 @@ bool PoolCore::leave_running(Peer& peer, Call& call) {
     return false;
   ask_to_stop(call);
   return true;
+}
+
+std::vector<std::shared_ptr<WorkerThread>> PoolCore::idle_threads() const {
+  std::vector<std::shared_ptr<WorkerThread>> idle;
+  for (const auto& peer : peers_) {
+    if (peer->thread && !peer->killed && peer->state != Peer::State::starting && peer->sent.empty())
+      idle.push_back(peer->thread);
+  }
+  return idle;
 }
 
 /// The calling thread, which is about to sleep until something of this pool settles, is itself one of its workers: so all

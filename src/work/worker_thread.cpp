@@ -1,5 +1,6 @@
 #include "work/worker_thread.hpp"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "process/limits.hpp"
 #include "process/signals.hpp"
 #include "work/worker_main.hpp"
@@ -42,12 +44,12 @@ thread_local Self self;
 
 std::uint64_t WorkerThread::own_id(const PoolCore& pool) noexcept { return self.pool == &pool ? self.id : 0; }
 
-base::Result<std::unique_ptr<WorkerThread>> WorkerThread::start(base::UniqueFd control,
+base::Result<std::shared_ptr<WorkerThread>> WorkerThread::start(base::UniqueFd control,
                                                                 const link::Exchange& exchange,
                                                                 const PoolCore& pool, std::uint64_t id) {
   base::UniqueFd end{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!end) return process::out_of_descriptors("a worker thread needs an eventfd", errno);
-  std::unique_ptr<WorkerThread> worker{new WorkerThread{std::move(end)}};
+  std::shared_ptr<WorkerThread> worker{new WorkerThread{std::move(end)}};
   worker->pool_ = &pool;
   worker->id_ = id;
   worker->parents_ = exchange.returns();
@@ -61,8 +63,22 @@ base::Result<std::unique_ptr<WorkerThread>> WorkerThread::start(base::UniqueFd c
   return worker;
 }
 
-WorkerThread::~WorkerThread() {
+WorkerThread::~WorkerThread() { join(); }
+
+void WorkerThread::join() noexcept {
+  const std::lock_guard guard{joining_};
   if (thread_.joinable()) thread_.join();
+}
+
+void WorkerThread::join_until(std::uint64_t deadline_ns) noexcept {
+  pollfd ended{end_.get(), POLLIN, 0};
+  int came = -1;
+  do {
+    const std::uint64_t now = base::now_ns();
+    const std::uint64_t left_ms = now < deadline_ns ? (deadline_ns - now) / 1'000'000 : 0;
+    came = ::poll(&ended, 1, static_cast<int>(left_ms));
+  } while (came < 0 && errno == EINTR);
+  if (came > 0) join();
 }
 
 void WorkerThread::run(base::UniqueFd control) noexcept {
@@ -74,7 +90,7 @@ void WorkerThread::run(base::UniqueFd control) noexcept {
 
 void WorkerThread::entrust(link::Exchange& exchange) {
   // It has told of its end, so this waits for nothing; what it wrote is seen by whoever joined it.
-  if (thread_.joinable()) thread_.join();
+  join();
   if (own_) exchange.entrust(*own_);
 }
 

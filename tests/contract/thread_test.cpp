@@ -312,6 +312,28 @@ TEST(Thread, leaves_no_thread_and_no_descriptor_behind) {
   SUCCEED();
 }
 
+TEST(Thread, that_is_idle_has_ended_when_its_pool_is_gone) {
+  static std::atomic<int> marks{0};
+  struct Mark {
+    ~Mark() {
+      std::this_thread::sleep_for(10ms);
+      ++marks;
+    }
+    int used = 0;
+  };
+  for (int round = 1; round <= 20; ++round) {
+    {
+      weft::Pool pool{threads(2)};
+      const auto mark = [] {
+        thread_local Mark its;
+        return ++its.used;
+      };
+      EXPECT_EQ(pool.submit(mark).get(), 1);
+    }
+    EXPECT_EQ(marks, round);
+  }
+}
+
 const Gate* start_gate = nullptr;
 void start_slowly() { static_cast<void>(behind(start_gate->path(), 1)); }
 

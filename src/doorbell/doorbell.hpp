@@ -16,12 +16,18 @@ enum class Mode : std::uint64_t {
   awake = 0,   ///< it is looking by itself
   lazy = 1,    ///< nobody looks just now: ring once there is nothing better to do, or what was sent grows old
   urgent = 2,  ///< it sleeps: ring at once
+  /// It sleeps, and those who work for it have use for its core: ring once there is nothing better to do, or what was
+  /// sent grows old, and leave the core to it then.
+  patient = 3,
 };
 
 /// A value of the shared word.
 struct Word {
   std::uint64_t bits = 0;
   [[nodiscard]] Mode mode() const noexcept { return static_cast<Mode>(bits & 3); }
+  [[nodiscard]] bool sleeps() const noexcept { return (bits & 2) != 0; }
+  /// Lazy or patient: what was sent may grow a little old first.
+  [[nodiscard]] bool can_wait() const noexcept { return (bits & 1) != 0; }
   [[nodiscard]] unsigned bell() const noexcept { return static_cast<unsigned>((bits >> 2) & 1); }
   [[nodiscard]] std::uint64_t epoch() const noexcept { return bits >> 3; }
 };

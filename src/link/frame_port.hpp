@@ -65,7 +65,7 @@ class FramePort {
   /// After publishing: wakes the peer if it sleeps and was not woken yet. Passes a full fence.
   void ring_if_asleep() noexcept {
     const doorbell::Word word = ringer_.published();
-    if (word.mode() == doorbell::Mode::urgent) [[unlikely]]
+    if (word.sleeps()) [[unlikely]]
       ring(word);
   }
   /// Passes a full fence and gives the peer's word.

@@ -100,8 +100,7 @@ void Asker::send(std::uint64_t object, std::uint64_t ticket, const Asked& asked)
 void Asker::hurry(bool at_once) noexcept {
   link::FramePort& port = loop_.parts_.port;
   const doorbell::Word word = port.published();
-  if (word.mode() == doorbell::Mode::urgent ||
-      (word.mode() == doorbell::Mode::lazy && (at_once || loop_.reactor_.others_ready())))
+  if (word.sleeps() || (word.mode() == doorbell::Mode::lazy && (at_once || loop_.reactor_.others_ready())))
     port.ring(word);
   port.out.prepare();
 }

@@ -114,6 +114,12 @@ void PoolCore::unstick(Peer& stuck) {
   }
 }
 
+/// All cores have a worker that is at work, so whoever else runs takes one away from it.
+bool PoolCore::is_crowded() const noexcept {
+  // Those listed as idle have nothing in hand, but for the last few.
+  return serving_.size() >= idle_.size() + cores_;
+}
+
 bool PoolCore::can_grow() const noexcept { return peers_.size() + starts_posted_ < options_.limit; }
 
 /// For what is stuck behind a long task, though it does not wait in the queue. One at a time: it will take its share.
@@ -192,7 +198,8 @@ void PoolCore::check() {
   const bool clogged = std::any_of(serving_.begin(), serving_.end(), [](const Peer* peer) {
     return peer->is_clogged() || (peer->sent.empty() && !peer->waiting.empty());
   });
-  if (clogged || owes_answers() || (again && (can_grow() || some_idle_peer() != nullptr))) check_later();
+  if (clogged || patient_ || owes_answers() || (again && (can_grow() || some_idle_peer() != nullptr)))
+    check_later();
 }
 
 }  // namespace weft::work

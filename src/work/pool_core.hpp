@@ -282,6 +282,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void unstick_all();
   bool move(Peer& from, Peer& to, std::size_t count);
   [[nodiscard]] bool can_grow() const noexcept;
+  [[nodiscard]] bool is_crowded() const noexcept;
   void start_another();
   void clog(Peer& peer);
   void unclog();
@@ -402,6 +403,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool abandoned_ = false;
   std::string closed_reason_;
   const fiber::Reactor* seat_ = nullptr;      ///< whose thread sleeps on the waiter bell
+  bool patient_ = false;                      ///< it said that it can wait
   std::size_t sleepers_ = 0;                  ///< threads that sleep until a call of this pool settles
   std::vector<fiber::Waker> watchers_;        ///< of shutdown(): woken when a call settles or a worker goes
   std::vector<std::function<void()>> after_;  ///< to be run by who leaves the lock

@@ -152,7 +152,10 @@ bool PoolCore::arm() noexcept {
   // One thread sleeps on the waiter bell; the others are woken by whoever settles their calls.
   if (seat_ == nullptr) {
     seat_ = me;
-    sleeper_.arm(doorbell::Mode::urgent, link::kWaiterBell);
+    patient_ = is_crowded();
+    sleeper_.arm(patient_ ? doorbell::Mode::patient : doorbell::Mode::urgent, link::kWaiterBell);
+    // For an answer before a long task, of which its worker does not tell.
+    if (patient_) check_later();
   }
   for (const auto* const peers : {&serving_, &leaving_}) {
     for (Peer* const peer : *peers) {
@@ -181,6 +184,7 @@ void PoolCore::disarm() noexcept {
   --sleepers_;
   if (seat_ != &fiber::Reactor::current()) return;
   seat_ = nullptr;
+  patient_ = false;
   if (sleepers_ == 0) {
     // Handed over to the attendant, who sleeps: so with a fence, and the reactor looks once more (doorbell.md).
     sleeper_.arm(doorbell::Mode::lazy, link::kAttendantBell);

@@ -299,7 +299,7 @@ void WorkerLoop::on_channel_frame(const wire::FrameHeader& header, std::span<con
 void WorkerLoop::after_channel_frame() noexcept {
   const doorbell::Word word = parts_.port.published();
   parts_.port.out.prepare();
-  if (word.mode() == doorbell::Mode::urgent) return parts_.port.ring(word);
+  if (word.sleeps()) return parts_.port.ring(word);
   const std::uint64_t now = base::ticks();
   if (now - old_since_ < old_ticks()) return;
   if (!parts_.port.out.refresh()) return;

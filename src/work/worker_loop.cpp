@@ -248,7 +248,7 @@ void WorkerLoop::after_reply() noexcept {
   own.task_ticks.store(task_ticks_ | 1, base::relaxed);
   tell_done();
   if (took > old_ticks()) [[unlikely]] {
-    if (word.mode() == doorbell::Mode::lazy) ring_if_behind();
+    if (word.can_wait()) ring_if_behind();
   }
   if (exchange_.returns_waiting() >= base::kReturnsBatch) [[unlikely]] {
     if (exchange_.flush_returns(parts_.port)) parts_.port.ring_if_asleep();
@@ -292,7 +292,13 @@ void WorkerLoop::idle() {
     leave_if_done();
     if (left_) return;
   }
-  if (spin()) return;
+  if (parts_.port.look().mode() == doorbell::Mode::patient) {
+    // It has to be told now, and wants this core.
+    ring_if_behind();
+    reactor_.set_spin_limit(0);
+  } else if (spin()) {
+    return;
+  }
   if (reactor_.others_ready()) {
     reactor_.yield();
     last_ticks_ = base::ticks();

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <boost/fiber/fiber.hpp>
 #include <chrono>
@@ -14,6 +15,8 @@
 #include <thread>
 #include <vector>
 #include <weft/weft.hpp>
+
+#include "contract/gate.hpp"
 
 using namespace std::chrono_literals;
 
@@ -51,6 +54,28 @@ TEST(Pool, takes_any_number_of_tasks_without_waiting) {
   for (int i = 0; i < 100'000; ++i) executions.push_back(pool.submit<identity>(i));
   for (int i = 0; i < 100'000; ++i) ASSERT_EQ(executions[static_cast<std::size_t>(i)].get(), i);
   EXPECT_EQ(pool.status().finished, 100'000U);
+}
+
+TEST(Pool, hears_of_an_answer_before_a_long_task_though_all_cores_are_busy) {
+  const std::size_t cores = std::max(1U, std::thread::hardware_concurrency());
+  const weft::contract::Gate others_gate;
+  const weft::contract::Gate gate;
+  weft::Pool pool{{.limit = cores, .minimum = cores}};
+  std::vector<weft::Execution<int>> others;
+  for (std::size_t i = 1; i < cores; ++i)
+    others.push_back(pool.submit<weft::contract::behind>(others_gate.path(), 1));
+  std::vector<weft::Execution<int>> empty;  // from now on several at a time go to the worker that is left
+  for (int i = 0; i < 1'000; ++i) empty.push_back(pool.submit<identity>(i));
+  for (auto& each : empty) each.get();
+  for (int round = 0; round < 10; ++round) {
+    auto before = pool.submit<identity>(round);
+    auto last = pool.submit<weft::contract::behind>(gate.path(), 1);
+    EXPECT_EQ(before.get(), round);
+    gate.open();
+    EXPECT_EQ(last.get(), 1);
+  }
+  for (std::size_t i = 1; i < cores; ++i) others_gate.open();
+  for (auto& each : others) EXPECT_EQ(each.get(), 1);
 }
 
 TEST(Pool, keeps_a_long_task_from_delaying_short_ones_behind_it) {

@@ -145,11 +145,12 @@ class ParkingScenario final : public Scenario {
   Bell bell_;
 };
 
-// Lazy: the sleeper is away (its thread runs something else) and comes back in the end. A ringer that finds it lazy puts
-// the ring off until it has nothing better to do. Everything is seen, and what was put off harms nobody.
+// Lazy: the sleeper is away (its thread runs something else) and comes back in the end. A ringer that finds it lazy, or
+// asleep and patient, puts the ring off until it has nothing better to do. Everything is seen, and what was put off harms
+// nobody.
 class LazyScenario final : public Scenario {
  public:
-  explicit LazyScenario(std::uint32_t messages) : messages_{messages} {}
+  LazyScenario(std::uint32_t messages, Mode asleep) : messages_{messages}, asleep_{asleep} {}
   [[nodiscard]] unsigned thread_count() const override { return 2; }
   void run(unsigned thread) override {
     if (thread == 0) {
@@ -158,7 +159,7 @@ class LazyScenario final : public Scenario {
       left -= mail_.look(1);
       sleeper.disarm(Mode::lazy);  // away; nobody relies on being woken
       while (left > 0) {
-        sleeper.arm(Mode::urgent);
+        sleeper.arm(asleep_);
         const std::uint32_t found = mail_.look(1);
         if (found == 0) bell_.wait();
         sleeper.disarm(Mode::lazy);
@@ -171,10 +172,10 @@ class LazyScenario final : public Scenario {
     for (std::uint32_t i = 1; i <= messages_; ++i) {
       mail_.counts[0].store(i, relaxed);
       const doorbell::Word word = ringer.published();
-      if (word.mode() == Mode::lazy) put_off = word;
+      if (word.can_wait()) put_off = word;
       if (word.mode() == Mode::urgent && ringer.take(word)) bell_.ring();
     }
-    if (put_off.mode() == Mode::lazy) {
+    if (put_off.can_wait()) {
       const doorbell::Word word = ringer.look();
       if (word.mode() != Mode::awake && ringer.take(word)) bell_.ring();
     }
@@ -182,6 +183,7 @@ class LazyScenario final : public Scenario {
 
  private:
   std::uint32_t messages_;
+  Mode asleep_;
   Atomic<std::uint64_t> word_;
   Mailboxes mail_;
   Bell bell_;
@@ -254,7 +256,8 @@ std::vector<Case> small_cases() {
       make_case<DoorbellScenario>("doorbell: two ringers, a message each", DoorbellPlan{2, {1, 1}, true}),
       make_case<DoorbellScenario>("doorbell: two ringers, three messages", DoorbellPlan{2, {2, 1}}),
       make_case<ParkingScenario>("doorbell: a reader that parks at a ring", 3U),
-      make_case<LazyScenario>("doorbell: lazy, comes back", 2U),
+      make_case<LazyScenario>("doorbell: lazy, comes back", 2U, Mode::urgent),
+      make_case<LazyScenario>("doorbell: lazy, comes back and is patient", 2U, Mode::patient),
       make_case<HandOverScenario>("doorbell: handed over to the second bell", 2U, false, false),
       make_case<HandOverScenario>("doorbell: handed over after a sleep", 2U, true, false),
   };

@@ -20,11 +20,13 @@ TEST(Doorbell, begins_awake_and_needs_no_ring) {
 
 TEST(Doorbell, tells_the_mode_and_the_bell_that_were_armed) {
   Bell bell;
-  for (const Mode mode : {Mode::lazy, Mode::urgent}) {
+  for (const Mode mode : {Mode::lazy, Mode::urgent, Mode::patient}) {
     for (const unsigned which : {0U, 1U}) {
       bell.sleeper.arm(mode, which);
       EXPECT_EQ(bell.ringer.published().mode(), mode);
       EXPECT_EQ(bell.ringer.published().bell(), which);
+      EXPECT_EQ(bell.ringer.look().sleeps(), mode != Mode::lazy);
+      EXPECT_EQ(bell.ringer.look().can_wait(), mode != Mode::urgent);
     }
   }
   bell.sleeper.disarm(Mode::lazy, 1);

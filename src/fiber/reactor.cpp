@@ -62,6 +62,7 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   // What Boost.Fiber calls.
 
   void awakened(fibers::context* context) noexcept override {
+    switches_.note(*context);
     context->ready_link(ready_);
     if (!context->is_context(fibers::type::dispatcher_context)) ++ready_count_;
   }

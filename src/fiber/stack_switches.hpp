@@ -12,6 +12,10 @@
 // - A fiber's context lies at the top of its stack, which gives one end; the other is where the allocation ends or,
 //   for stacks of mmap, where memory stops being readable: at the guard page.
 //
+// LeakSanitizer looks for pointers on the stack that each thread stands on. So that what only a suspended fiber holds is
+// no leak when the program ends while other threads, a worker's among them, still run, all stacks are registered as roots,
+// those of fibers as soon as they are ready for the first time.
+//
 // Not covered: a fiber started by launch::dispatch, which Boost resumes past the algorithm, until it suspends for the
 // first time; the unwinding of fibers that are destroyed before they end; threads whose fibers another algorithm
 // schedules.
@@ -32,6 +36,7 @@
 #include <pthread.h>
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
+#include <sanitizer/lsan_interface.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -53,10 +58,13 @@ class StackNote final : public boost::fibers::fiber_properties {
       // The memory may have been a stack before, whose last frames were left by a jump and not by a return.
       __asan_unpoison_memory_region(bottom, size);
     }
+    root_bytes_ = bytes_to_end();
+    __lsan_register_root_region(bottom, root_bytes_);
   }
 
   /// Nor must anything else find those marks that is mapped where a fiber's stack was.
   ~StackNote() override {
+    __lsan_unregister_root_region(bottom, root_bytes_);
     if (is_fiber_) __asan_unpoison_memory_region(bottom, size);
   }
   StackNote(const StackNote&) = delete;
@@ -74,8 +82,15 @@ class StackNote final : public boost::fibers::fiber_properties {
 
  private:
   bool is_fiber_ = false;
+  std::size_t root_bytes_ = 0;
   static constexpr std::uintptr_t kPage = 4096;
   static constexpr std::uintptr_t kStackBytesMax = std::uintptr_t{64} << 20;  // what ASan clears at most
+
+  /// With the context, which holds what a fiber that has not begun will run.
+  [[nodiscard]] std::size_t bytes_to_end() const noexcept {
+    const auto begin = reinterpret_cast<std::uintptr_t>(bottom);
+    return begin == 0 ? 0 : ((begin + size) | (kPage - 1)) + 1 - begin;
+  }
 
   void use_stack_of_thread() noexcept {
     pthread_attr_t attributes;
@@ -117,6 +132,9 @@ class StackSwitches {
   StackSwitches& operator=(const StackSwitches&) = delete;
   ~StackSwitches() { finish(); }
 
+  /// `context` is ready to run, perhaps for the first time.
+  void note(boost::fibers::context& context) { static_cast<void>(StackNote::of(context)); }
+
   /// The thread is about to switch to `next`.
   void begin(boost::fibers::context& next) {
     finish();
@@ -149,6 +167,7 @@ namespace weft::fiber {
 
 class StackSwitches {
  public:
+  void note(boost::fibers::context&) noexcept {}
   void begin(boost::fibers::context&) noexcept {}
 };
 

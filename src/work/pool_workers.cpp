@@ -294,6 +294,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   }
   refill();
   if (!queue_.empty() || options_.minimum != 0) want_workers();
+  if (can_grow()) check_later();  // its place may be wanted for what is stuck behind a long task
   wake_watchers();
 }
 

@@ -277,7 +277,8 @@ TEST(ContextOfAThread, ends_with_its_object_once_its_task_returns) {
           auto parent = scope.channel<int, int>();
           parent.send(1);
           EXPECT_THROW(static_cast<void>(parent.receive()), weft::Closed);
-          EXPECT_TRUE(scope.stop_token().stop_requested());
+          const auto stop = scope.stop_token();
+          while (!stop.stop_requested()) std::this_thread::yield();
           has_ended = true;
         });
     EXPECT_EQ(context.channel().receive(), 1);

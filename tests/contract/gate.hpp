@@ -10,7 +10,7 @@
 
 namespace weft::contract {
 
-/// For a task that ends when the test says so.
+/// For a task that ends when the test says so; each for one, since a reader takes all that it finds.
 class Gate {
  public:
   Gate() {

@@ -133,19 +133,18 @@ TEST_P(SharingApart, tells_who_waits_that_it_is_gone) {
   weft::shared::Barrier met{2};
   weft::Execution<bool> told;
   {
-    weft::shared::Semaphore semaphore{1};
-    const auto permit = semaphore.acquire();
+    weft::shared::Barrier never{2};
     told = pool.submit(
-        [](weft::shared::Semaphore its, weft::shared::Barrier meeting) {
+        [](weft::shared::Barrier its, weft::shared::Barrier meeting) {
           meeting.arrive_and_wait();
           try {
-            const auto mine = its.acquire();
+            its.arrive_and_wait();
             return false;
           } catch (const weft::Closed&) {
             return true;
           }
         },
-        semaphore, met);
+        never, met);
     met.arrive_and_wait();
   }
   EXPECT_TRUE(told.get());

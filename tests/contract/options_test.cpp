@@ -12,6 +12,7 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/gate.hpp"
 #include "contract/marks.hpp"
 #include "crash/scratch.hpp"
 
@@ -272,14 +273,17 @@ TEST(Pool, is_resized_and_restarted_under_way) {
   EXPECT_NE(pool.submit<own_pid>().get(), first);
   pool.resize(2);
   std::set<std::int64_t> pids;
-  auto one = pool.submit([] {
-    std::this_thread::sleep_for(100ms);
+  const weft::contract::Gate one_gate;
+  const weft::contract::Gate other_gate;
+  const auto pid_behind = [](std::string path) {
+    weft::contract::behind(path, 1);
     return std::int64_t{::getpid()};
-  });
-  auto other = pool.submit([] {
-    std::this_thread::sleep_for(100ms);
-    return std::int64_t{::getpid()};
-  });
+  };
+  auto one = pool.submit(pid_behind, one_gate.path());
+  auto other = pool.submit(pid_behind, other_gate.path());
+  while (pool.status().workers_busy < 2) std::this_thread::yield();
+  one_gate.open();
+  other_gate.open();
   EXPECT_NE(one.get(), other.get());
   pool.resize(1);
   while (pool.status().pids.size() > 1) std::this_thread::yield();

@@ -49,7 +49,7 @@ int heedless(int ms) {
 template <class R>
 void until_running(weft::Pool& pool, weft::Execution<R>& execution) {
   while (pool.status().running == 0) std::this_thread::yield();
-  EXPECT_FALSE(execution.wait_for(20ms));
+  EXPECT_FALSE(execution.wait_for(100ms));  // sent, so it begins soon
 }
 
 std::string with_number(int number, const std::string& text) { return std::to_string(number) + text; }
@@ -111,7 +111,7 @@ TEST(Stop, calls_the_callbacks_of_its_token) {
 
 TEST(Stop, is_seen_by_a_task_that_asks_for_its_token_later) {
   weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit<late_question>(200);
+  auto execution = pool.submit<late_question>(300);
   until_running(pool, execution);
   execution.cancel();
   EXPECT_EQ(execution.get(), 1);
@@ -120,7 +120,7 @@ TEST(Stop, is_seen_by_a_task_that_asks_for_its_token_later) {
 
 TEST(Stop, does_nothing_to_a_task_that_does_not_look) {
   weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit<heedless>(100);
+  auto execution = pool.submit<heedless>(300);
   until_running(pool, execution);
   EXPECT_FALSE(execution.cancel("in vain"));
   EXPECT_EQ(execution.get(), 5);

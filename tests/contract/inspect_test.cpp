@@ -215,7 +215,7 @@ TEST(Inspect, says_why_it_cannot) {
 /// The header of a lane, and counters behind it, as schemas/README.md has them.
 struct Header {
   std::uint64_t magic = 0x314e'4c54'4645'5700;
-  std::uint32_t layout_version = 1;
+  std::uint32_t layout_version = 2;
   std::uint32_t owner_pid = 0;
   std::uint64_t lane_bytes = 256 + 16384 + 8 * 64;
   std::uint32_t ring_lines = 8;

@@ -85,8 +85,8 @@ if(TARGET weft_cli AND TARGET weft_bench)
   install(FILES "${PROJECT_BINARY_DIR}/debian/weft.1.gz" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT weft_tools)
   weft_debian_package(weft_tools weft utils "${tools_need}"
                       "This package has the program weft, which makes thumbnails of pictures and
-pages of PDFs, and measures what communication between processes costs on
-this machine.")
+pages of PDFs, shows what the workers of running programs do, and measures
+what communication between processes costs on this machine.")
   set(CPACK_DEBIAN_WEFT_TOOLS_PACKAGE_SHLIBDEPS ON)
   set(CPACK_DEBIAN_WEFT_TOOLS_PACKAGE_SUGGESTS "python3, nodejs")
 endif()

@@ -107,8 +107,11 @@ class Change {
     // What a worker says of itself may be anything; another process may have the pid by now.
     const std::uint64_t tasks = tasks_now > tasks_then ? tasks_now - tasks_then : 0;
     const double cpu = std::max(Seconds{cpu_now - cpu_then}.count(), 0.0);
-    return {static_cast<double>(tasks) / seconds, 100 * cpu / seconds};
+    return {std::min(static_cast<double>(tasks) / seconds, kRateMax), 100 * cpu / seconds};
   }
+
+  /// More than can be; the sum over all workers still fits 64 bits.
+  static constexpr double kRateMax = 1e12;
 
   const Looks& now_;
   std::map<std::int64_t, const weft::ProgramLook*> before_;
@@ -203,10 +206,11 @@ std::vector<std::string> as_lines(const Change& change) {
 /// The screen again and again: what is longer or wider than it is cut.
 std::string on_screen(const std::vector<std::string>& lines) {
   winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2) size = {24, 80, 0, 0};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2 || size.ws_col == 0)
+    size = {24, 80, 0, 0};
   std::string text = "\x1b[H";
   for (std::size_t i = 0; i < lines.size() && i + 1 < size.ws_row; ++i)
-    text += lines[i].substr(0, size.ws_col) + "\x1b[K\n";
+    text += fmt::format("{}\x1b[K\n", first_columns(lines[i], size.ws_col));
   return text + "\x1b[J";
 }
 

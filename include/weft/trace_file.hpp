@@ -12,7 +12,8 @@ namespace weft {
 /// for each task arrows from its submission to its run to its result.
 ///
 /// Every program that uses weft writes one of all its pools, workers and contexts where the environment has
-/// WEFT_TRACE=file.json; "%p" in that is the process id. Without "%p", workers' own pools are left out.
+/// WEFT_TRACE=file.json; "%p" in that is the process id. Without "%p", workers' own pools are left out. A set-user-ID program
+/// does not heed it.
 ///
 /// The file is a JSON array that can be read at any time, and however the program ends. A thread of its own writes it, ten
 /// times a second at most; what has happened since is lost where the program is killed, and nothing at its end by exit() or of
@@ -22,7 +23,8 @@ namespace weft {
 /// worker did; of this process: the file ends before.
 class WEFT_EXPORT TraceFile final : public Observer {
  public:
-  /// Writes over what is there. Throws ArgumentError, with the system's reason, where it cannot be written.
+  /// Writes over what is there. Throws ArgumentError, with the system's reason, where it cannot be written; Exhausted where no
+  /// thread can be had.
   explicit TraceFile(const std::filesystem::path& path);
   /// Writes the rest.
   ~TraceFile() override;

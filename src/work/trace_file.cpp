@@ -219,7 +219,8 @@ namespace {
 class TraceOfAll {
  public:
   TraceOfAll() {
-    const char* const wanted = std::getenv("WEFT_TRACE");
+    // Not of a program that runs with more rights than whoever set this: the file would be written with those.
+    const char* const wanted = ::secure_getenv("WEFT_TRACE");
     if (wanted == nullptr || *wanted == '\0') return;
     std::string path = wanted;
     const std::size_t at = path.find("%p");

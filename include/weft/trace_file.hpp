@@ -17,7 +17,7 @@ namespace weft {
 ///
 /// The file is a JSON array that can be read at any time, and however the program ends. A thread of its own writes it, ten
 /// times a second at most; what has happened since is lost where the program is killed, and nothing at its end by exit() or of
-/// main. Costs about 1 KiB of file a task.
+/// main. Costs a task some 0.8 us, its thread as much processor time as 2 us, and the file 0.7 KiB and three times the task's name.
 ///
 /// Owner: the program, as the Observer of PoolOptions::observer. Threads: any. Crash: of a worker: its task ends where the
 /// worker did; of this process: the file ends before.

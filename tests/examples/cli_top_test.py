@@ -207,6 +207,14 @@ class Refusals(Watched):
                 self.assertRegex(ran.stderr, r"\Aweft[^\n]*: [^\n]+\n\Z")
                 self.assertIn(words, ran.stderr)
 
+    def test_of_an_output_that_is_full(self):
+        with open("/dev/full", "wb") as full:
+            ran = subprocess.run([WEFT, "top", "--once", "--interval", "0.1"], stdin=subprocess.DEVNULL, stdout=full,
+                                 stderr=subprocess.PIPE, text=True, check=False, timeout=WATCHDOG_SECONDS)
+        self.assertEqual(ran.returncode, 1)
+        self.assertEqual(ran.stderr,
+                         "weft: nothing can be written to the standard output: No space left on device\n")
+
     @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
     def test_somebody_elses_program(self):
         program = self.busy()

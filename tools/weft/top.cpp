@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -229,7 +231,7 @@ class Screen {
   Screen& operator=(const Screen&) = delete;
 
   [[nodiscard]] bool is_terminal() const noexcept { return is_terminal_; }
-  /// False if nobody reads it.
+  /// False, and it is said, if it cannot be written.
   [[nodiscard]] bool show(const Change& change) const {
     if (options_.json) {
       // Names of processes need not be UTF-8; JSON must.
@@ -243,7 +245,10 @@ class Screen {
 
  private:
   static bool put(const std::string& text) {
-    return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+    if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+      return true;
+    print_problem(fmt::format("nothing can be written to the standard output: {}", std::strerror(errno)));
+    return false;
   }
   const Options& options_;
   bool is_terminal_ = false;

@@ -301,7 +301,7 @@ TEST(TracedProgram, DISABLED_leaves_without_a_word) {
   static Worker worker;
   for (int i = 0; i < 20; ++i) EXPECT_EQ(pool.submit<tripled>(i).get(), 3 * i);
   EXPECT_EQ(worker.submit<tripled>(5).get(), 15);
-  std::exit(0);
+  // main() returns now, and exit() is called with both still there.
 }
 
 TEST(TracedProgram, DISABLED_is_killed) {

@@ -28,7 +28,9 @@ inline PoolOptions pool_of(std::size_t workers, WorkerKind kind) {
 /// pool is made before the thread is pinned: it counts the CPUs that it may use, and with one alone it would not spin.
 class PinnedPool {
  public:
-  explicit PinnedPool(const Run& run, WorkerKind kind = WorkerKind::exec) : pool{pool_of(1, kind)} {
+  explicit PinnedPool(const Run& run, WorkerKind kind = WorkerKind::exec)
+      : PinnedPool{run, pool_of(1, kind)} {}
+  PinnedPool(const Run& run, PoolOptions options) : pool{std::move(options)} {
     pool.submit<pin_this_worker>(run.peer_cpu()).get();
     pin(run.cpu());
   }

@@ -1,14 +1,20 @@
 // Tasks to one worker: from submit() to the value.
 
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/unique_fd.hpp"
 #include "benchmarks.hpp"
 #include "fiber/reactor.hpp"
 #include "weft_pool.hpp"
@@ -29,6 +35,42 @@ void empty_round_trips(Run& run, WorkerKind kind) {
   run.each(400'000, [&] {
     if (pinned.pool.submit<empty_task>().get() != kAnswer) std::abort();
   });
+}
+
+void measured_round_trips(Run& run) {
+  PoolOptions options = pool_of(1);
+  options.measure_times = true;
+  PinnedPool pinned{run, options};
+  run.each(100'000, [&] { keep(pinned.pool.submit<empty_task>().get()); });
+}
+
+/// What it takes to tell somebody who does nothing with it.
+void observed_round_trips(Run& run) {
+  class Idle final : public Observer {};
+  PoolOptions options = pool_of(1);
+  options.observer = std::make_shared<Idle>();
+  PinnedPool pinned{run, options};
+  run.each(100'000, [&] { keep(pinned.pool.submit<empty_task>().get()); });
+}
+
+/// Into memory, so that no disk is measured.
+void traced_round_trips(Run& run) {
+  const base::UniqueFd file{::memfd_create("weft-bench-trace", MFD_CLOEXEC)};
+  std::size_t tasks = 1;
+  {
+    PoolOptions options = pool_of(1);
+    options.observer = std::make_shared<TraceFile>("/proc/self/fd/" + std::to_string(file.get()));
+    PinnedPool pinned{run, options};
+    options.observer.reset();
+    run.each(100'000, [&] {
+      ++tasks;
+      keep(pinned.pool.submit<empty_task>().get());
+    });
+    pinned.pool.shutdown();
+  }
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) std::abort();
+  run.value(static_cast<double>(status.st_size) / static_cast<double>(tasks), 1);
 }
 
 void string_round_trips(Run& run) {
@@ -104,6 +146,9 @@ void add_tasks(std::vector<Benchmark>& to) {
   to.push_back({{{"task.thread.round_trip", "ns"}},
                 [](Run& run) { empty_round_trips(run, WorkerKind::thread); },
                 true});
+  to.push_back({{{"task.measured.round_trip", "ns"}}, measured_round_trips, true});
+  to.push_back({{{"task.observed.round_trip", "ns"}}, observed_round_trips, true});
+  to.push_back({{{"task.traced.round_trip", "ns"}, {"task.traced.file", "bytes"}}, traced_round_trips, true});
   to.push_back({{{"task.string.round_trip", "ns"}}, string_round_trips, true});
   to.push_back({{{"task.empty.pipelined", "1/s"}}, pipelined, true});
   to.push_back({{{"task.parked.round_trip", "ns"}}, parked_round_trips, true});

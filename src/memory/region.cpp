@@ -222,6 +222,11 @@ Result<OwnedRegion> OwnedRegion::take(UniqueFd fd, std::uint64_t min_bytes) {
   return region;
 }
 
+bool OwnedRegion::is_taken(int offered) noexcept {
+  const int seals = ::fcntl(offered, F_GET_SEALS);
+  return seals >= 0 && (seals & kSeals) == kSeals;
+}
+
 Result<OwnedRegion> OwnedRegion::create(const char* name, std::uint64_t bytes, const RegionOptions& options) {
   if (bytes > base::kRegionBytesMax) return describe_failure(Step::size, ENOMEM, bytes);
   const std::uint64_t size = base::align_up(std::max<std::uint64_t>(bytes, 1), page_bytes());

@@ -53,6 +53,8 @@ class OwnedRegion {
   /// Makes what another process has offered this one's: maps and seals it. Fault::violation if it is no memfd, has holes or
   /// is shorter than `min_bytes`; else as of create().
   static base::Result<OwnedRegion> take(base::UniqueFd fd, std::uint64_t min_bytes);
+  /// Whether another process has made its own what was offered.
+  [[nodiscard]] static bool is_taken(int offered) noexcept;
 
   /// Page-aligned; regions of 2 MiB and more are aligned to 2 MiB where the address space allows.
   [[nodiscard]] std::byte* data() const noexcept { return data_; }

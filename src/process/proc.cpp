@@ -57,12 +57,18 @@ std::string argument_of(pid_t pid) {
   return first;
 }
 
+/// For reading; errno says why not. A path of another process may lead to anything, a device included that does something as
+/// soon as it is opened: so it is looked at first, and what was looked at is opened.
 base::UniqueFd open_regular(const std::string& path) {
-  // A path of another process may lead to anything, a pipe that nobody writes included.
-  base::UniqueFd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  const base::UniqueFd found{::open(path.c_str(), O_PATH | O_CLOEXEC)};
   struct stat status {};
-  if (!file || ::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode)) return {};
-  return file;
+  if (!found || ::fstat(found.get(), &status) != 0) return {};
+  if (!S_ISREG(status.st_mode)) {
+    errno = EINVAL;
+    return {};
+  }
+  const std::string again = "/proc/self/fd/" + std::to_string(found.get());
+  return base::UniqueFd{::open(again.c_str(), O_RDONLY | O_CLOEXEC)};
 }
 
 }  // namespace
@@ -134,12 +140,16 @@ base::Result<std::vector<HeldRegion>> held_regions(pid_t pid, const std::string&
   const std::string begin = "/memfd:" + prefix;
   constexpr std::string_view kEnd = " (deleted)";
   std::vector<HeldRegion> found;
+  std::set<ino_t> seen;
   for (const int number : numbers) {
+    const std::string path = folder + "/" + std::to_string(number);
     char target[128];
-    const ssize_t length = ::readlink((folder + "/" + std::to_string(number)).c_str(), target, sizeof target);
+    const ssize_t length = ::readlink(path.c_str(), target, sizeof target);
     if (length < 0) continue;  // closed meanwhile
     const std::string_view name{target, static_cast<std::size_t>(length)};
     if (!name.starts_with(begin) || !name.ends_with(kEnd)) continue;
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !seen.insert(status.st_ino).second) continue;
     constexpr std::size_t kBegin = std::string_view{"/memfd:"}.size();
     found.push_back({std::string{name.substr(kBegin, name.size() - kBegin - kEnd.size())}, number});
   }

@@ -38,11 +38,11 @@ struct HeldRegion {
   std::string name;  ///< that it was created with
   int number;        ///< of the descriptor there
 };
-/// Those whose names begin with `prefix`, by number. Faults: system, with errno: EACCES where it may not be looked into, ENOENT if it is
+/// Those whose names begin with `prefix`, each once, by number. Faults: system, with errno: EACCES where it may not be looked into, ENOENT if it is
 /// gone.
 base::Result<std::vector<HeldRegion>> held_regions(pid_t pid, const std::string& prefix);
 
-/// A descriptor of one's own for it, for reading alone. Faults: system.
+/// A descriptor of one's own for it, for reading alone. Faults: system; nothing but a regular file or a memfd is opened.
 base::Result<base::UniqueFd> open_held(pid_t pid, int number);
 
 /// The program that a process runs, and the libraries that it has loaded, each once, for reading. What cannot be opened is

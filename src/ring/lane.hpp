@@ -32,7 +32,7 @@ struct LaneHeader {
 static_assert(sizeof(LaneHeader) == 64);
 
 inline constexpr std::uint64_t kLaneMagic = 0x314e'4c54'4645'5700;  // "\0WEFTLN1", little endian
-inline constexpr std::uint32_t kLayoutVersion = 1;
+inline constexpr std::uint32_t kLayoutVersion = 2;
 
 /// What the owner tells its peer beside the frames. One cache line for each group of fields that is written at the
 /// same rate and read by the same party, so that no write on the hot path takes away a line that the peer polls.

@@ -15,7 +15,7 @@ struct Share {
   std::array<CallList, 3> waiting;
   std::thread::id thread;     ///< that submits to it (Order::fair); none where it is a view's
   std::size_t limit = 0;      ///< so many may be with workers at a time; 0: any number
-  std::size_t places = 0;     ///< so many are (counted only where there is a limit)
+  std::size_t places = 0;     ///< so many are; while any is, the share stays
   bool is_abandoned = false;  ///< nobody submits to it any more
 
   [[nodiscard]] bool has_place() const noexcept { return limit == 0 || places < limit; }

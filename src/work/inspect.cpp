@@ -41,18 +41,24 @@ using process::ProcessLook;
 struct Lane {
   memory::PeerRegion region;
   ring::LaneView view;
+  std::uint32_t owner =
+      0;  ///< the process that writes it, as that knows itself; 0 if nobody has begun to, and nothing is mapped
 };
 
 Result<Lane> open_lane(pid_t pid, const HeldRegion& held) {
   auto file = process::open_held(pid, held.number);
   if (!file) return file.fault();
   Lane lane;
+  // It was made by whoever starts a worker, and is sealed before it is written.
+  std::uint64_t magic = 0;
+  if (::pread(file->get(), &magic, sizeof magic, 0) == ssize_t{sizeof magic} && magic == 0) return lane;
   auto region = memory::PeerRegion::map(*std::move(file), sizeof(ring::LaneHeader));
   if (!region) return region.fault();
   lane.region = *std::move(region);
   auto view = ring::open_lane(lane.region.data(), lane.region.bytes());
   if (!view) return view.fault();
   lane.view = *view;
+  lane.owner = view->header->owner_pid;
   return lane;
 }
 
@@ -103,9 +109,10 @@ std::string task_name_in(pid_t pid, std::uint64_t function) {
                                                function & 0xffff'ffff, sizeof(detail::TaskEntry)));
     if (!name.empty()) break;
   }
+  // What has ended meanwhile may have had it all the same.
+  if (name.empty() && !process::look_at(pid)) return name;
   if (names.size() >= kNamesMax) names.clear();
-  names[function] = name;
-  return name;
+  return names[function] = name;
 }
 
 /// Into `worker`, what its lane says.
@@ -162,15 +169,14 @@ class Observatory {
     program.cpu_time = process.cpu_time;
     program.resident_bytes = process.resident_bytes;
     program.proportional_bytes = process::proportional_bytes(process.pid);
-    // Who forked without exec holds what its parent does, and none of it is its own.
-    const auto lane = std::find_if(held->begin(), held->end(), is_called(work::kParentLane));
-    if (lane != held->end()) {
-      auto opened = open_lane(process.pid, *lane);
-      if (!opened) {
-        note(opened.fault(), program);
-      } else if (opened->view.header->owner_pid != static_cast<std::uint32_t>(process.inner_pid)) {
-        return std::optional<ProgramLook>{};
-      }
+    for (const HeldRegion& each : *held) {
+      if (each.name != work::kParentLane) continue;
+      auto lane = open_lane(process.pid, each);
+      if (lane && lane->owner == 0) continue;
+      if (!lane) note(lane.fault(), program);
+      // Who forked without exec holds what its parent does, and none of it is its own.
+      if (lane && !is_own(*lane, process)) return std::optional<ProgramLook>{};
+      break;
     }
     for (const auto& [pid, other] : processes_) {
       if (other.parent == process.pid && is_workers(other)) add_process(other, program);
@@ -193,6 +199,10 @@ class Observatory {
     if (program.problem.empty()) program.problem = fault.message;
   }
 
+  static bool is_own(const Lane& lane, const ProcessLook& process) {
+    return lane.owner == static_cast<std::uint32_t>(process.inner_pid);
+  }
+
   void add_process(const ProcessLook& process, ProgramLook& program) {
     WorkerLook worker;
     worker.pid = process.pid;
@@ -203,15 +213,17 @@ class Observatory {
     if (!held) {
       if (held.fault().error == ENOENT) return;  // it has just ended
       note(held.fault(), program);
-    } else if (!held->empty()) {
-      auto lane = open_lane(process.pid, held->front());
-      if (lane) {
-        read_lane(process.pid, *lane, worker);
-      } else {
-        note(lane.fault(), program);
-      }
-    } else if (process.name == work::kZygoteName) {
+    } else if (held->empty() && process.name == work::kZygoteName) {
       worker.state = WorkerState::zygote;
+    } else {
+      // Those that it offers to workers of its own are among them.
+      for (const HeldRegion& each : *held) {
+        auto lane = open_lane(process.pid, each);
+        if (!lane) note(lane.fault(), program);
+        if (!lane || !is_own(*lane, process)) continue;
+        read_lane(process.pid, *lane, worker);
+        break;
+      }
     }
     program.workers.push_back(std::move(worker));
   }
@@ -222,7 +234,7 @@ class Observatory {
     worker.is_thread = true;
     auto lane = open_lane(pid, held);
     if (!lane) return note(lane.fault(), program);
-    read_lane(pid, *lane, worker);
+    if (lane->owner != 0) read_lane(pid, *lane, worker);
     program.workers.push_back(std::move(worker));
   }
 

@@ -187,8 +187,13 @@ void PoolCore::abandon() {
 std::string PoolCore::why_not_started(const Peer& peer, const process::ExitStatus& status) const {
   std::string why = peer.start_error;
   if (why.empty()) {
-    why =
-        "it ended before it was ready: " + process::describe(status) + "; does main() call weft::init first?";
+    why = "it ended before it was ready: " + process::describe(status);
+    // Whoever gets to weft::init takes the lane that it was offered.
+    if (!memory::OwnedRegion::is_taken(peer.offered.get())) {
+      why += "; does main() call weft::init first?";
+    } else if (options_.initializer != 0 && options_.kind != WorkerKind::zygote) {
+      why += ", most likely in its initializer";
+    }
   }
   if (peer.start_error.empty() && options_.allowance.memory_bytes != 0) {
     why += "; its memory was limited to " + process::describe_bytes(options_.allowance.memory_bytes) +

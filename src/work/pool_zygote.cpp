@@ -309,8 +309,9 @@ void PoolCore::on_zygote_end(const std::shared_ptr<Zygote>& zygote) {
   starts_posted_ -= wanted;
   std::string why = zygote->start_error;
   if (why.empty()) {
-    why = "the process that workers are copied from ended: " + process::describe(status) +
-          (was_ready ? "" : "; does main() call weft::init first?");
+    why = "the process that workers are copied from ended: " + process::describe(status);
+    if (!was_ready && options_.initializer != 0) why += ", most likely in its initializer";
+    if (!was_ready) why += "; does main() call weft::init first?";
   }
   starts_posted_ -= lost;
   // One that was never ready would have been so many workers; later only the one that it had in hand has failed.

@@ -45,18 +45,23 @@ void append_text(std::string& to, const char* key, std::string_view text) {
   base::append_json(to, text);
 }
 
-/// All that every event has.
-void begin(std::string& to, const char* phase, std::string_view name, std::int64_t pid, std::int64_t tid) {
+constexpr const char* kOfTask = "task";
+constexpr const char* kOfWorker = "worker";
+
+/// What every event has; a name of a track belongs to no category.
+void begin(std::string& to, const char* phase, const char* category, std::string_view name, std::int64_t pid,
+           std::int64_t tid) {
   to += ",\n{\"ph\":\"";
   to += phase;
   to += '"';
+  if (category != nullptr) append_text(to, "cat", category);
   append_text(to, "name", name);
   append_number(to, "pid", pid);
   append_number(to, "tid", tid);
 }
 
 void append_name(std::string& to, const char* of, std::int64_t pid, std::int64_t tid, std::string_view name) {
-  begin(to, "M", of, pid, tid);
+  begin(to, "M", nullptr, of, pid, tid);
   to += ",\"args\":{\"name\":";
   base::append_json(to, name);
   to += "}}";
@@ -64,9 +69,9 @@ void append_name(std::string& to, const char* of, std::int64_t pid, std::int64_t
 
 void append_flow(std::string& to, const char* phase, std::int64_t pid, std::int64_t tid, Time at,
                  std::uint64_t task) {
-  begin(to, phase, "task", pid, tid);
+  begin(to, phase, kOfTask, "task", pid, tid);
   append_us(to, "ts", at.time_since_epoch());
-  to += ",\"cat\":\"task\",\"bp\":\"e\",\"id\":" + std::to_string(task) + "}";
+  to += ",\"bp\":\"e\",\"id\":" + std::to_string(task) + "}";
 }
 
 std::string name_of_thread(std::int64_t thread) {
@@ -145,7 +150,7 @@ void TraceEvents::append_point(std::string& to, Row& row, const char* name, Time
                                const TraceRecord& record) {
   at = std::max(at, row.free_from);
   row.free_from = at + kPoint;
-  begin(to, "X", std::string{name} + " " + record.text, row.pid, row.tid);
+  begin(to, "X", kOfTask, std::string{name} + " " + record.text, row.pid, row.tid);
   append_us(to, "ts", at.time_since_epoch());
   append_us(to, "dur", kPoint);
   to += ",\"args\":{\"task\":" + std::to_string(record.task);
@@ -164,7 +169,7 @@ void TraceEvents::append(std::string& to, const TraceRecord& record) {
       if (did_run) {
         Row& row = free_row(to, worker_of(to, record), record.times.begun);
         row.free_from = record.times.ended;
-        begin(to, "X", record.text, row.pid, row.tid);
+        begin(to, "X", kOfTask, record.text, row.pid, row.tid);
         append_us(to, "ts", record.times.begun.time_since_epoch());
         append_us(to, "dur", record.times.ran());
         to += ",\"args\":{\"task\":" + std::to_string(record.task);
@@ -182,7 +187,7 @@ void TraceEvents::append(std::string& to, const TraceRecord& record) {
     case What::worker_ready: {
       Worker& worker = worker_of(to, record);
       const Row& row = worker.rows.front();
-      begin(to, "X", "start", row.pid, row.tid);
+      begin(to, "X", kOfWorker, "start", row.pid, row.tid);
       append_us(to, "ts", worker.started.time_since_epoch());
       append_us(to, "dur", record.times.submitted - worker.started);
       to += '}';
@@ -191,7 +196,7 @@ void TraceEvents::append(std::string& to, const TraceRecord& record) {
     }
     case What::worker_ended: {
       const Row& row = worker_of(to, record).rows.front();
-      begin(to, "i", "end", row.pid, row.tid);
+      begin(to, "i", kOfWorker, "end", row.pid, row.tid);
       append_us(to, "ts", record.times.submitted.time_since_epoch());
       to += ",\"s\":\"t\",\"args\":{\"reason\":";
       base::append_json(to, record.text);
@@ -203,8 +208,11 @@ void TraceEvents::append(std::string& to, const TraceRecord& record) {
 }
 
 void TraceEvents::append_loss(std::string& to, std::uint64_t count) {
-  begin(to, "M", "weft_left_out", ::getpid(), ::getpid());
-  to += ",\"args\":{\"records\":" + std::to_string(count) + "}}";
+  begin(to, "i", kOfTask,
+        std::to_string(count) + " events left out: they came faster than they could be written", ::getpid(),
+        ::getpid());
+  append_us(to, "ts", std::chrono::steady_clock::now().time_since_epoch());
+  to += ",\"s\":\"g\"}";
 }
 
 }  // namespace weft::work

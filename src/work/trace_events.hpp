@@ -33,7 +33,7 @@ struct TraceRecord {
 /// Makes of them events in the Trace Event Format (Google, 2016), each behind a comma and a newline:
 ///   X  a slice of a track: a submission, a run, a result, a worker's start
 ///   s, t, f  the arrow between those three, in this order; its id is the task's number
-///   i  a worker is ready, or has ended
+///   i  a worker has ended; or some could not be kept
 ///   M  names of tracks, before their first event
 ///
 /// Owner: one TraceFile. Threads: one at a time.

@@ -77,10 +77,7 @@ class OpenFiles {
 /// The file, and the thread that writes it. Threads: any.
 class TraceFile::Writer {
  public:
-  explicit Writer(const std::filesystem::path& path)
-      : path_{path.string()},
-        array_{base::UniqueFd{
-            ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666)}} {
+  explicit Writer(const std::filesystem::path& path) : path_{path.string()}, array_{open()} {
     if (!array_.begin()) refuse(errno);
     const process::BlockedSignals blocked;
     try {
@@ -128,6 +125,12 @@ class TraceFile::Writer {
  private:
   [[noreturn]] void refuse(int error) const {
     throw ArgumentError{"the trace " + path_ + " cannot be written: " + std::strerror(error)};
+  }
+
+  [[nodiscard]] base::UniqueFd open() const {
+    base::UniqueFd file{::open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666)};
+    if (!file) refuse(errno);
+    return file;
   }
 
   void run() {
@@ -219,7 +222,8 @@ namespace {
 class TraceOfAll {
  public:
   TraceOfAll() {
-    const char* const wanted = std::getenv("WEFT_TRACE");
+    // Not of a program that runs with more rights than whoever set this: the file would be written with those.
+    const char* const wanted = ::secure_getenv("WEFT_TRACE");
     if (wanted == nullptr || *wanted == '\0') return;
     std::string path = wanted;
     const std::size_t at = path.find("%p");

@@ -142,6 +142,7 @@ std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record, link
   auto reactors = fiber::Reactor::open();
   if (!reactors) handshake.fail("descriptors", base::Fault::system_call("epoll_create1").message);
 
+  if (!is_thread && hello.initializer) process::load_unwinder();  // whatever it does, its crash shall be told
   run_initializer(handshake, hello);
 
   WEFT_FAILURE_POINT("worker.handshake.before_ready");

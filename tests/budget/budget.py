@@ -125,6 +125,7 @@ def main():
     parser.add_argument("--update", action="store_true")
     parser.add_argument("--stages", type=pathlib.Path)
     options = parser.parse_args()
+    options.subject = str(pathlib.Path(options.subject).resolve())  # as callgrind calls it
 
     options.folder.mkdir(parents=True, exist_ok=True)
     for old in options.folder.glob("callgrind.out*"):

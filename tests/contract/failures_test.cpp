@@ -257,6 +257,7 @@ TEST(Starting, fails_one_submission_for_a_missing_binary_and_then_opens_the_circ
 }
 
 void throwing_initializer() { throw std::runtime_error{"no model here"}; }
+void crashing_initializer() { ::raise(SIGILL); }
 bool initialized = false;
 void good_initializer() { initialized = true; }
 void endless_initializer() {
@@ -270,6 +271,23 @@ TEST(Starting, tells_what_the_initializer_threw) {
     FAIL();
   } catch (const weft::StartFailed& error) {
     EXPECT_NE(std::string{error.what()}.find("no model here"), std::string::npos) << error.what();
+  }
+}
+
+TEST(Starting, tells_that_it_was_the_initializer_that_crashed) {
+  for (const auto kind : {weft::WorkerKind::exec, weft::WorkerKind::zygote}) {
+    weft::Pool pool{
+        {.limit = 1, .worker = {.kind = kind, .initializer = weft::initializer<crashing_initializer>}}};
+    try {
+      pool.submit<identity>(1).get();
+      FAIL();
+    } catch (const weft::StartFailed& error) {
+      const std::string words = error.what();
+      EXPECT_NE(words.find("SIGILL"), std::string::npos) << words;
+      EXPECT_NE(words.find("most likely in its initializer"), std::string::npos) << words;
+      // Of a worker it is known that it does.
+      EXPECT_EQ(words.find("weft::init first") == std::string::npos, kind == weft::WorkerKind::exec) << words;
+    }
   }
 }
 

@@ -35,14 +35,16 @@ struct Burns {
 };
 /// Suspends until its submitter says something.
 int listens(TaskScope& scope) { return scope.channel<int, int>().receive(); }
-void waits_at_gate(const std::string& path) { std::ifstream{path}.get(); }
-const Gate& start_gate() {
-  static const Gate gate;
-  return gate;
-}
+/// Leaves a mark, and waits at the gate.
 void initializes_at_gate() {
-  const char* const path = std::getenv("WEFT_TEST_GATE");
-  if (path != nullptr) waits_at_gate(path);
+  std::ofstream{std::getenv("WEFT_TEST_MARK")};
+  std::ifstream{std::getenv("WEFT_TEST_GATE")}.get();
+}
+/// As if its worker were just starting another: that one's lane is called as its own is, and stands before it.
+int behind_with_a_lane_to_offer(const std::string& gate) {
+  const int lane = ::memfd_create("weft-worker-lane", MFD_ALLOW_SEALING);
+  if (::ftruncate(lane, 65536) != 0 || ::dup2(lane, STDIN_FILENO) != STDIN_FILENO) return -1;
+  return behind(gate, 3);
 }
 
 WorkerLook only_worker(const ProgramLook& program) {
@@ -102,6 +104,27 @@ TEST_P(InspectOf, tells_of_busy_and_parked_workers_and_what_they_have_done) {
             102U);
 }
 
+TEST_P(InspectOf, tells_a_worker_that_starts_from_one_that_is_ready) {
+  const Gate gate;
+  const std::string mark = testing::TempDir() + "weft-starts-" + std::to_string(::getpid());
+  std::filesystem::remove(mark);
+  ::setenv("WEFT_TEST_GATE", gate.path().c_str(), 1);
+  ::setenv("WEFT_TEST_MARK", mark.c_str(), 1);
+  PoolOptions with_initializer = options();
+  with_initializer.worker.initializer = initializer<initializes_at_gate>;
+  Pool pool{with_initializer};
+  auto task = pool.submit<halved>(4);
+  while (!std::filesystem::exists(mark)) std::this_thread::yield();
+  const ProgramLook program = look_at_program(::getpid());
+  EXPECT_EQ(program.workers.size(), 1U);
+  EXPECT_EQ(only_worker(program).state, WorkerState::starting);
+  EXPECT_EQ(program.problem, "");
+  gate.open();
+  EXPECT_EQ(task.get(), 2);
+  worker_once([](const auto& worker) { return worker.state == WorkerState::parked; });
+  std::filesystem::remove(mark);
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, InspectOf, testing::Values(WorkerKind::exec, WorkerKind::thread));
 
 TEST(Inspect, names_aggregates_and_lambdas) {
@@ -122,16 +145,22 @@ TEST(Inspect, names_aggregates_and_lambdas) {
   EXPECT_EQ(lambda.get(), 2);
 }
 
-TEST(Inspect, tells_a_worker_that_starts_from_one_that_is_ready) {
-  PoolOptions options{.limit = 1};
-  options.worker.initializer = initializer<initializes_at_gate>;
-  options.worker.environment = std::vector<std::string>{"WEFT_TEST_GATE=" + start_gate().path()};
-  Pool pool{options};
-  auto task = pool.submit<halved>(4);
-  EXPECT_EQ(worker_once([](const auto&) { return true; }).state, WorkerState::starting);
-  start_gate().open();
-  EXPECT_EQ(task.get(), 2);
-  worker_once([](const auto& worker) { return worker.state == WorkerState::parked; });
+TEST(Inspect, tells_a_workers_own_lane_from_those_that_it_offers) {
+  Pool pool{{.limit = 1}};
+  const Gate gate;
+  auto running = pool.submit<behind_with_a_lane_to_offer>(gate.path());
+  worker_once([](const auto& worker) { return worker.state == WorkerState::busy; });
+  const auto offers = [](std::int64_t pid) {
+    std::error_code none;
+    const auto input = std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/fd/0", none);
+    return input.string().find("weft-worker-lane") != std::string::npos;
+  };
+  while (!offers(pool.status().pids.front())) std::this_thread::yield();
+  const ProgramLook program = look_at_program(::getpid());
+  EXPECT_EQ(only_worker(program).state, WorkerState::busy);
+  EXPECT_EQ(program.problem, "");
+  gate.open();
+  EXPECT_EQ(running.get(), 3);
 }
 
 TEST(Inspect, tells_a_zygote_from_its_copies) {
@@ -186,7 +215,7 @@ TEST(Inspect, says_why_it_cannot) {
 /// The header of a lane, and counters behind it, as schemas/README.md has them.
 struct Header {
   std::uint64_t magic = 0x314e'4c54'4645'5700;
-  std::uint32_t layout_version = 1;
+  std::uint32_t layout_version = 2;
   std::uint32_t owner_pid = 0;
   std::uint64_t lane_bytes = 256 + 16384 + 8 * 64;
   std::uint32_t ring_lines = 8;
@@ -238,16 +267,27 @@ TEST(Inspect, does_not_trust_lanes) {
     int seals;
     const char* words;
   };
-  for (const Case& each :
-       {Case{noise, kBytes, kSeals, "magic"}, Case{"", kBytes, kSeals, "magic"}, Case{"", 0, kSeals, "bytes"},
-        Case{"x", 1, kSeals, "bytes"}, Case{bytes_of(own_header()), 4096, kSeals, "sizes"},
-        Case{bytes_of(wrong_sizes), kBytes, kSeals, "sizes"},
-        Case{bytes_of(far_black_box), kBytes, kSeals, "sizes"},
-        Case{bytes_of(own_header()), kBytes, 0, "seals"}}) {
+  for (const Case& each : {Case{noise, kBytes, kSeals, "magic"}, Case{"", 0, kSeals, "bytes"},
+                           Case{"x", 1, kSeals, "bytes"}, Case{bytes_of(own_header()), 4096, kSeals, "sizes"},
+                           Case{bytes_of(wrong_sizes), kBytes, kSeals, "sizes"},
+                           Case{bytes_of(far_black_box), kBytes, kSeals, "sizes"},
+                           Case{bytes_of(own_header()), kBytes, 0, "seals"}}) {
     const Region lane{"weft-parent-lane", each.content, each.bytes, each.seals};
     const ProgramLook program = look_at_program(::getpid());
     EXPECT_NE(program.problem.find(each.words), std::string::npos) << program.problem;
     EXPECT_TRUE(program.workers.empty());
+  }
+}
+
+TEST(Inspect, takes_lanes_that_nobody_has_written_yet_for_those_of_workers_that_start) {
+  const Region board{"weft-board", ""};
+  for (const int seals : {0, kSeals}) {
+    const Region parents{"weft-parent-lane", "", kBytes, seals};
+    const Region threads{"weft-thread-lane", "", kBytes, seals};
+    const ProgramLook program = look_at_program(::getpid());
+    EXPECT_EQ(program.problem, "");
+    ASSERT_EQ(program.workers.size(), 1U);
+    EXPECT_EQ(program.workers.front().state, WorkerState::starting);
   }
 }
 

@@ -179,6 +179,24 @@ TEST(Observer, is_told_of_a_crash_and_then_of_the_workers_end) {
   EXPECT_NE(notebook->last_reason().find("SIGSEGV"), std::string::npos) << notebook->last_reason();
 }
 
+TEST(Observer, is_told_anew_of_each_attempt) {
+  const auto notebook = std::make_shared<Notebook>();
+  const std::string mark = testing::TempDir() + "weft-anew-" + std::to_string(::getpid());
+  ::unlink(mark.c_str());
+  Pool pool{observed(notebook)};
+  auto twice = pool.with({.retries = 1}).submit<dies_once>(mark);
+  EXPECT_EQ(twice.get(), 5);
+  pool.shutdown();
+  ::unlink(mark.c_str());
+  const Notebook::Task task = notebook->only_task();
+  EXPECT_EQ(task.begun, 2);
+  EXPECT_EQ(task.settled, 1);
+  EXPECT_TRUE(task.in_order);
+  EXPECT_EQ(notebook->words(),
+            (std::vector<std::string>{"started 1 of pool", "ready 1 of pool", "ended 1 of pool",
+                                      "started 2 of pool", "ready 2 of pool", "ended 2 of pool"}));
+}
+
 TEST(Observer, is_told_of_a_worker_that_cannot_start) {
   const auto notebook = std::make_shared<Notebook>();
   PoolOptions options = observed(notebook);

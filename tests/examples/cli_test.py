@@ -32,7 +32,7 @@ class Arguments(Cli):
             (("pages", "a.pdf", "--dpi", "0"), ("--dpi", "'0'", whole)),
             (("pages",), ("FILE.pdf",)),
             (("frobnicate",), ("frobnicate",)),
-            ((), ("thumbnails or pages",)),
+            ((), ("thumbnails, pages, top or bench",)),
         ):
             with self.subTest(arguments=arguments):
                 ran = subprocess.run([WEFT, *arguments], cwd=self.folder, capture_output=True, text=True, check=False,

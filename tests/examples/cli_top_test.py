@@ -1,11 +1,16 @@
 #!/usr/bin/env python3
 """`weft top` over the program `weft` at work: cli_top_test.py WEFT [unittest's own arguments]."""
 
+import fcntl
 import json
+import mmap
 import os
+import pathlib
 import pty
 import signal
+import struct
 import subprocess
+import termios
 import unittest
 
 import cli_input
@@ -122,6 +127,64 @@ class Top(Watched):
         self.assertIn(b" busy ", shown)
 
 
+class Lies(Watched):
+    """This test itself, which holds what looks like a pool with a worker that is a thread."""
+
+    SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL | 0x10  # F_SEAL_FUTURE_WRITE
+
+    def setUp(self):
+        super().setUp()
+        # As schemas/README.md has it: header, counters, black box, ring of 8 lines.
+        header = struct.pack("<QIIQIIQQQQ", 0x314E4C5446455700, 2, os.getpid(), 256 + 16384 + 512, 8, 0, 256 + 16384,
+                             256, 16384, 0)
+        self.lane = self.region("weft-thread-lane", header.ljust(20480, b"\0"))
+        self.region("weft-board", bytes(4096))
+        self.comm = pathlib.Path("/proc/self/comm")
+        self.addCleanup(self.comm.write_bytes, self.comm.read_bytes().rstrip())
+
+    def region(self, name, content):
+        number = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        self.addCleanup(os.close, number)
+        os.write(number, content)
+        memory = mmap.mmap(number, 0)
+        self.addCleanup(memory.close)
+        fcntl.fcntl(number, fcntl.F_ADD_SEALS, self.SEALS)
+        return memory
+
+    def test_are_shown_as_numbers_that_can_be(self):
+        with subprocess.Popen([WEFT, "top", "--json", "--interval", "0.1", str(os.getpid())], text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as top:
+            first = json.loads(top.stdout.readline())["programs"][0]
+            self.assertEqual([worker["tasks_done"] for worker in first["workers"]], [0])
+            self.lane[152:160] = b"\xff" * 8
+            while not (look := json.loads(top.stdout.readline())["programs"][0])["tasks_done"]:
+                pass
+            top.send_signal(signal.SIGINT)
+            top.communicate(timeout=WATCHDOG_SECONDS)
+        self.assertEqual(look["tasks_done"], 2**64 - 1)
+        self.assertEqual(look["tasks_per_second"], 1e12)
+
+    def test_do_not_reach_the_terminal(self):
+        self.comm.write_bytes(b"a\x1b\xc2\x9b31m\xc3\xa4")
+        ran = self.top("--once", "--interval", "0.1", os.getpid())
+        self.assertIn("  a?\\x9b31m\u00e4: 1 pool\n", ran.stdout)
+
+    def test_names_are_cut_between_characters(self):
+        self.comm.write_text("\u00e4" * 7, encoding="utf-8")
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 69, 0, 0))
+        with subprocess.Popen([WEFT, "top", "--interval", "0.1", str(os.getpid())], stdin=subprocess.DEVNULL,
+                              stdout=theirs, env={**os.environ, "TERM": "xterm"}) as top:
+            os.close(theirs)
+            shown = b""
+            while shown.count(b"\x1b[J") < 1:
+                shown += os.read(ours, 65536)
+            top.send_signal(signal.SIGINT)
+            self.assertEqual(top.wait(WATCHDOG_SECONDS), 0)
+        os.close(ours)
+        self.assertIn(b" " + "\u00e4".encode() * 3 + b"\x1b[K", shown)
+
+
 class Refusals(Watched):
     def test_are_one_line_that_says_why(self):
         program = self.busy()
@@ -143,6 +206,14 @@ class Refusals(Watched):
                 self.assertEqual((ran.returncode, ran.stdout), (code, ""))
                 self.assertRegex(ran.stderr, r"\Aweft[^\n]*: [^\n]+\n\Z")
                 self.assertIn(words, ran.stderr)
+
+    def test_of_an_output_that_is_full(self):
+        with open("/dev/full", "wb") as full:
+            ran = subprocess.run([WEFT, "top", "--once", "--interval", "0.1"], stdin=subprocess.DEVNULL, stdout=full,
+                                 stderr=subprocess.PIPE, text=True, check=False, timeout=WATCHDOG_SECONDS)
+        self.assertEqual(ran.returncode, 1)
+        self.assertEqual(ran.stderr,
+                         "weft: nothing can be written to the standard output: No space left on device\n")
 
     @unittest.skipUnless(os.geteuid() == 0, "only root can be somebody else")
     def test_somebody_elses_program(self):

@@ -135,9 +135,11 @@ TEST(OwnedRegion, that_was_offered_is_its_takers_alone) {
   EXPECT_GE(static_cast<std::uint64_t>(status.st_blocks) * 512, 100'000U) << "not reserved";
   UniqueFd kept = duplicate(offered->get());
   EXPECT_TRUE(is_refused(PeerRegion::map(duplicate(kept.get()), 100'000))) << "nobody has taken it yet";
+  EXPECT_FALSE(OwnedRegion::is_taken(kept.get()));
 
   Result<OwnedRegion> taken = OwnedRegion::take(std::move(*offered), 100'000);
   ASSERT_TRUE(taken) << taken.fault().message;
+  EXPECT_TRUE(OwnedRegion::is_taken(kept.get()));
   EXPECT_GE(taken->bytes(), 100'000U);
   EXPECT_EQ(std::count(taken->data(), taken->data() + taken->bytes(), std::byte{0}),
             static_cast<std::ptrdiff_t>(taken->bytes()));

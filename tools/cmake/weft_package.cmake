@@ -8,7 +8,20 @@ set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME weft)
 set(CPACK_PACKAGE_VERSION "${PROJECT_VERSION}")
 set(CPACK_PACKAGE_VENDOR "The weft authors")
-set(CPACK_PACKAGE_CONTACT "The weft authors <weft@localhost>" CACHE STRING "Maintainer: Name <address>")
+# A package is looked after by whoever makes it, who says so as to Debian's own tools (dch); weft has no address of its own.
+if(NOT CPACK_PACKAGE_CONTACT)
+  set(maintainer "$ENV{DEBFULLNAME}")
+  set(address "$ENV{DEBEMAIL}")
+  if(NOT address)
+    execute_process(COMMAND id -un OUTPUT_VARIABLE user OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+    cmake_host_system_information(RESULT host QUERY FQDN)
+    set(address "${user}@${host}")
+  endif()
+  if(NOT maintainer)
+    set(maintainer "A local build")
+  endif()
+  set(CPACK_PACKAGE_CONTACT "${maintainer} <${address}>")
+endif()
 set(CPACK_PACKAGE_DIRECTORY "${PROJECT_BINARY_DIR}/packages")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)  # The build id, by which parent and worker know each other, stays.
@@ -85,8 +98,8 @@ if(TARGET weft_cli AND TARGET weft_bench)
   install(FILES "${PROJECT_BINARY_DIR}/debian/weft.1.gz" DESTINATION "${CMAKE_INSTALL_MANDIR}/man1" COMPONENT weft_tools)
   weft_debian_package(weft_tools weft utils "${tools_need}"
                       "This package has the program weft, which makes thumbnails of pictures and
-pages of PDFs, and measures what communication between processes costs on
-this machine.")
+pages of PDFs, shows what the workers of running programs do, and measures
+what communication between processes costs on this machine.")
   set(CPACK_DEBIAN_WEFT_TOOLS_PACKAGE_SHLIBDEPS ON)
   set(CPACK_DEBIAN_WEFT_TOOLS_PACKAGE_SUGGESTS "python3, nodejs")
 endif()

@@ -134,7 +134,7 @@ std::variant<Options, int> parse_options(int argc, char** argv) {
     if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
     return refuse(app, error.what());
   }
-  if (app.get_subcommands().empty()) return refuse(app, "say what to make: thumbnails or pages");
+  if (app.get_subcommands().empty()) return refuse(app, "say what to do: thumbnails, pages, top or bench");
   if (top_command->parsed()) return top;
   return thumbnails_command->parsed() ? thumbnails : pages;
 }

@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -107,8 +109,11 @@ class Change {
     // What a worker says of itself may be anything; another process may have the pid by now.
     const std::uint64_t tasks = tasks_now > tasks_then ? tasks_now - tasks_then : 0;
     const double cpu = std::max(Seconds{cpu_now - cpu_then}.count(), 0.0);
-    return {static_cast<double>(tasks) / seconds, 100 * cpu / seconds};
+    return {std::min(static_cast<double>(tasks) / seconds, kRateMax), 100 * cpu / seconds};
   }
+
+  /// More than can be; the sum over all workers still fits 64 bits.
+  static constexpr double kRateMax = 1e12;
 
   const Looks& now_;
   std::map<std::int64_t, const weft::ProgramLook*> before_;
@@ -203,10 +208,11 @@ std::vector<std::string> as_lines(const Change& change) {
 /// The screen again and again: what is longer or wider than it is cut.
 std::string on_screen(const std::vector<std::string>& lines) {
   winsize size{};
-  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2) size = {24, 80, 0, 0};
+  if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_row < 2 || size.ws_col == 0)
+    size = {24, 80, 0, 0};
   std::string text = "\x1b[H";
   for (std::size_t i = 0; i < lines.size() && i + 1 < size.ws_row; ++i)
-    text += lines[i].substr(0, size.ws_col) + "\x1b[K\n";
+    text += fmt::format("{}\x1b[K\n", first_columns(lines[i], size.ws_col));
   return text + "\x1b[J";
 }
 
@@ -225,7 +231,7 @@ class Screen {
   Screen& operator=(const Screen&) = delete;
 
   [[nodiscard]] bool is_terminal() const noexcept { return is_terminal_; }
-  /// False if nobody reads it.
+  /// False, and it is said, if it cannot be written.
   [[nodiscard]] bool show(const Change& change) const {
     if (options_.json) {
       // Names of processes need not be UTF-8; JSON must.
@@ -239,7 +245,10 @@ class Screen {
 
  private:
   static bool put(const std::string& text) {
-    return std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+    if (std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0)
+      return true;
+    print_problem(fmt::format("nothing can be written to the standard output: {}", std::strerror(errno)));
+    return false;
   }
   const Options& options_;
   bool is_terminal_ = false;

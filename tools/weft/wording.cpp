@@ -16,17 +16,31 @@ std::string printable(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
   std::string line;
   line.reserve(text.size());
-  for (const char character : text) {
-    const auto byte = static_cast<unsigned char>(character);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < text.size() ? text[i + 1] : 0);
     if (byte == '\n') {
       line += "\\n";
     } else if (byte < 0x20 || byte == 0x7f) {
       line += fmt::format("\\x{:02x}", byte);
+    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
+      line += fmt::format("\\x{:02x}", next);
+      ++i;
     } else {
-      line += character;
+      line += text[i];
     }
   }
   return line;
+}
+
+std::string_view first_columns(std::string_view text, std::size_t columns) {
+  std::size_t end = 0;
+  while (end < text.size()) {
+    // A byte that goes on with a character takes no column.
+    if ((static_cast<unsigned char>(text[end]) & 0xc0) != 0x80 && columns-- == 0) break;
+    ++end;
+  }
+  return text.substr(0, end);
 }
 
 std::string human_bytes(std::uint64_t bytes) {

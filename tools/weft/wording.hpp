@@ -6,9 +6,12 @@
 
 namespace weft_cli {
 
-/// `text` for one line of a terminal: control characters, which a file name or a codec's message may hold, are
-/// written as \n or \x1b, spaces at its end are left out.
+/// `text` for one line of a terminal: control characters (also those from U+0080 to U+009F, which some terminals obey), which a
+/// file name or a codec's message may hold, are written as \n or \x1b, spaces at its end are left out.
 std::string printable(std::string_view text);
+
+/// As much of `text`, in UTF-8, as so many columns show, if no character takes two. None is cut in the middle.
+std::string_view first_columns(std::string_view text, std::size_t columns);
 
 /// "12.3 kB", in steps of 1,000.
 std::string human_bytes(std::uint64_t bytes);

@@ -49,7 +49,7 @@ Asker* Asker::current() noexcept { return tls_asker; }
 void Asker::begin() noexcept {
   tls_asker = this;
   if (loop_.parts_.is_thread) return;
-  // SYNC process-asker: the loop stands before it; and it stands before the look at courier_wanted_ (WorkerLoop::poll).
+  // SYNC process-asker: the loop stands before it; and it stands before the look at has_orders_ (WorkerLoop::poll).
   process_asker.store(this, base::release);
   base::full_fence();
 }
@@ -59,6 +59,7 @@ Told Asker::ask(std::uint64_t object, const Asked& asked) {
     throw Exhausted{"at most " + std::to_string(base::kAsksMax) +
                     " fibers of a worker wait for shared objects at once"};
   }
+  if (has_courier_) pass_on();
   Pending self{*this, ++last_ticket_};
   send(object, self.ticket, asked);
   hurry(false);
@@ -78,6 +79,7 @@ Told Asker::ask(std::uint64_t object, const Asked& asked) {
 }
 
 void Asker::tell(std::uint64_t object, const Asked& asked) {
+  if (has_courier_) pass_on();
   send(object, 0, asked);
   // Others may wait for it, and this task may go on computing.
   hurry(true);
@@ -85,11 +87,12 @@ void Asker::tell(std::uint64_t object, const Asked& asked) {
 
 // For workers of this one.
 
-base::Atomic<bool> Asker::courier_wanted_{false};
+base::Atomic<bool> Asker::has_orders_{false};
 
-void Asker::want_courier() noexcept {
-  courier_wanted_.store(true, base::relaxed);
-  // SYNC process-asker: the wish stands before the look whether somebody has to be woken for it.
+void Asker::tell_of_orders(bool first) noexcept {
+  has_orders_.store(true, base::relaxed);
+  if (!first) return;
+  // SYNC process-asker: that there are some stands before the look whether somebody has to be woken for it.
   base::full_fence();
   const Asker* const asker = process_asker.load(base::acquire);
   const std::uint64_t one = 1;
@@ -99,8 +102,9 @@ void Asker::want_courier() noexcept {
 }
 
 void Asker::start_courier() {
-  if (loop_.parts_.is_thread) return;
-  courier_wanted_.store(false, base::relaxed);
+  if (has_courier_ || loop_.parts_.is_thread) return;
+  has_courier_ = true;
+  loop_.ends_matter_ = true;
   loop_.spawn([this] { run_courier(); });
 }
 
@@ -112,19 +116,30 @@ void Asker::run_courier() {
     loop_.reactor_.sleep_until(base::now_ns() + base::kFullRingNapNs);
   }
   for (;;) {
+    pass_on();
     const fiber::Waker waker = loop_.reactor_.waker();
-    std::vector<RelayOrder> orders = SharedHome::get().take_orders(waker);
-    if (orders.empty()) {
-      loop_.reactor_.suspend();
-      continue;
-    }
-    bool at_once = false;
-    for (RelayOrder& each : orders) {
-      relay(each);
-      at_once = at_once || each.asked.ticket == 0;
-    }
-    hurry(at_once);
+    if (SharedHome::get().wait_for_orders(waker)) loop_.reactor_.suspend();
   }
+}
+
+void Asker::pass_on() noexcept {
+  // Another fiber is at it, and finds the ring full.
+  while (is_passing_on_) {
+    if (!loop_.wait_for_room()) return;
+  }
+  if (!has_orders()) return;
+  // Before they are taken: what comes afterwards is told of once more.
+  has_orders_.store(false, base::relaxed);
+  std::vector<RelayOrder> orders = SharedHome::get().take_orders();
+  if (orders.empty()) return;
+  is_passing_on_ = true;
+  bool at_once = false;
+  for (RelayOrder& each : orders) {
+    relay(each);
+    at_once = at_once || each.asked.ticket == 0;
+  }
+  is_passing_on_ = false;
+  hurry(at_once);
 }
 
 void Asker::relay(RelayOrder& order) noexcept {

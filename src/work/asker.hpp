@@ -34,14 +34,19 @@ class Asker {
   [[nodiscard]] bool waits() const noexcept { return pending_.size() + relayed_ != 0; }
   /// Takes the answers that come next in the ring. False if there are none.
   bool take_answers() noexcept;
-  /// From now on a fiber of this process's main thread passes on what the workers of this one ask (shared_relay.hpp); in
-  /// a worker that does not serve yet, from when it does. From any thread: the loop starts it, where one is_wanted().
-  static void want_courier() noexcept;
-  [[nodiscard]] static bool is_courier_wanted() noexcept {
-    return courier_wanted_.load(base::relaxed);  // nothing is read that stands behind it
+  // What the workers of this one ask of objects further up (shared_relay.hpp) goes to the parent from this process's main
+  // thread: by a fiber of it, the courier, or in front of what this worker says itself. So whatever a worker has done
+  // before it answers is known to the home before whoever was answered can tell of it.
+
+  /// There are some; from any thread. The first time a courier is started, in a worker that does not serve yet once it does.
+  static void tell_of_orders(bool first) noexcept;
+  [[nodiscard]] static bool has_orders() noexcept {
+    return has_orders_.load(base::relaxed);  // the home's lock orders what is read then
   }
-  /// Nothing happens in a worker that is a thread.
+  /// Once. Nothing happens in a worker that is a thread.
   void start_courier();
+  [[nodiscard]] bool has_courier() const noexcept { return has_courier_; }
+  void pass_on() noexcept;
   /// The frame at hand is an answer; it is released.
   void on_answer(const wire::FrameHeader& header, std::span<const std::byte> body);
 
@@ -57,7 +62,9 @@ class Asker {
   std::uint64_t last_ticket_ = 0;
   std::unordered_map<std::uint64_t, Pending*> pending_;  // by ticket; each stands on its fiber's stack
   std::size_t relayed_ = 0;                              // passed on, and not answered
-  static base::Atomic<bool> courier_wanted_;
+  bool has_courier_ = false;
+  bool is_passing_on_ = false;
+  static base::Atomic<bool> has_orders_;
 };
 
 }  // namespace weft::work

@@ -214,9 +214,14 @@ void SharedHome::answer(Guest& guest, std::uint64_t ticket, Told told) {
   news_.push_back(guest.shared_from_this());
 }
 
-std::vector<RelayOrder> SharedHome::take_orders(const fiber::Waker& courier) {
+std::vector<RelayOrder> SharedHome::take_orders() {
   const std::lock_guard lock{mutex_};
-  return relay_->take_orders(courier);
+  return relay_->take_orders();
+}
+
+bool SharedHome::wait_for_orders(const fiber::Waker& courier) {
+  const std::lock_guard lock{mutex_};
+  return relay_->wait(courier);
 }
 
 bool SharedHome::relayed(std::uint64_t ticket, Told told) {

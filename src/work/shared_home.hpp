@@ -160,8 +160,9 @@ class SharedHome {
   void answer(Guest& guest, std::uint64_t ticket, Told told);
 
   // Of a process that is a worker itself: what its own workers ask of objects further up (shared_relay.hpp).
-  /// What is to be passed on; if it is nothing, `courier` is woken when there is something.
-  [[nodiscard]] std::vector<RelayOrder> take_orders(const fiber::Waker& courier);
+  [[nodiscard]] std::vector<RelayOrder> take_orders();
+  /// `courier` is woken when there are some. False, and it is not, if there are.
+  [[nodiscard]] bool wait_for_orders(const fiber::Waker& courier);
   /// The parent has answered what was passed on. False: it was not asked that. deliver() is due.
   [[nodiscard]] bool relayed(std::uint64_t ticket, Told told);
 

@@ -87,12 +87,17 @@ bool SharedRelay::answered(std::uint64_t ticket, Told told) {
   return true;
 }
 
-std::vector<RelayOrder> SharedRelay::take_orders(const fiber::Waker& courier) {
-  courier_ = orders_.empty() ? courier : fiber::Waker{};
+std::vector<RelayOrder> SharedRelay::take_orders() {
   for (const RelayOrder& each : orders_) {
     if (each.asker) each.asker->unsent = 0;
   }
   return std::exchange(orders_, {});
+}
+
+bool SharedRelay::wait(const fiber::Waker& courier) noexcept {
+  if (!orders_.empty()) return false;
+  courier_ = courier;
+  return true;
 }
 
 void SharedRelay::order(Operation operation, const Holding& what, std::size_t count, std::uint64_t ticket,
@@ -114,10 +119,8 @@ void SharedRelay::order_withdrawal(Visit& visit) {
 
 void SharedRelay::order(RelayOrder order) {
   orders_.push_back(std::move(order));
-  if (courier_)
-    std::exchange(courier_, {}).wake();
-  else if (!std::exchange(has_courier_, true))
-    Asker::want_courier();
+  Asker::tell_of_orders(!std::exchange(is_known_, true));
+  std::exchange(courier_, {}).wake();
 }
 
 }  // namespace weft::work

@@ -35,7 +35,8 @@ class SharedRelay final : public HomeObject {
   void close() noexcept override {}
 
   /// See SharedHome.
-  std::vector<RelayOrder> take_orders(const fiber::Waker& courier);
+  std::vector<RelayOrder> take_orders();
+  bool wait(const fiber::Waker& courier) noexcept;
   bool answered(std::uint64_t ticket, Told told);
 
  private:
@@ -57,8 +58,8 @@ class SharedRelay final : public HomeObject {
   std::uint64_t last_ticket_ = wire::kRelayed;
   Entries entries_;  ///< asked, and not answered, by ticket
   std::vector<RelayOrder> orders_;
-  bool has_courier_ = false;
-  fiber::Waker courier_;  ///< while it sleeps
+  bool is_known_ = false;  ///< to the worker's own thread
+  fiber::Waker courier_;   ///< while it sleeps
 };
 
 }  // namespace weft::work

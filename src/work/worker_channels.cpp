@@ -243,9 +243,10 @@ void WorkerChannels::run_courier() {
 // Of the loop.
 
 void WorkerLoop::before_reply(const wire::FrameHeader& task) {
+  if (asker_.has_courier()) asker_.pass_on();
   if (channels_) {
     channels_->end(wire::call_id(task));
-    ends_matter_ = parts_.output.active() || channels_->any();
+    ends_matter_ = parts_.output.active() || channels_->any() || asker_.has_courier();
   }
   if (parts_.output.active()) parts_.output.end(wire::call_id(task));
 }

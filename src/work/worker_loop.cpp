@@ -312,7 +312,7 @@ void WorkerLoop::idle() {
 }
 
 bool WorkerLoop::poll() noexcept {
-  if (Asker::is_courier_wanted()) [[unlikely]]
+  if (Asker::has_orders()) [[unlikely]]
     asker_.start_courier();
   if (leader_ == Leader::looking || leader_ == Leader::called) return false;
   if (parts_.port.in.peek() == ring::Peek::none) return false;

@@ -48,6 +48,7 @@ Waited WorkerEnd::transmit(const Outgoing& value) {
     channels_->hand_over(shared_from_this());
     return Waited::came;
   }
+  if (channels_->loop().asker_.has_courier()) channels_->loop().asker_.pass_on();
   Line line = channels_->loop().line();
   switch (put(&line, value)) {
     case Put::closed:

@@ -1,11 +1,14 @@
 // What a worker hands on to workers of its own: shared objects whose home is further up.
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <array>
 #include <boost/fiber/fiber.hpp>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <fstream>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -221,6 +224,44 @@ TEST_P(RelayingThroughApart, goes_on_when_the_task_has_returned_that_handed_it_o
   met.arrive_and_wait();
   mutex.lock();
   EXPECT_FALSE(mutex.was_abandoned());
+}
+
+/// Has the mutex at the meeting, and no more when it has written to `path`.
+void unlock_and_tell(shared::Mutex mutex, shared::Barrier met, std::string path) {
+  mutex.lock();
+  met.arrive_and_wait();
+  mutex.unlock();
+  std::ofstream{path} << 'x';
+}
+/// How often the mutex was still locked when the answer had come from below.
+int find_it_locked(WorkerKind kind, shared::Mutex mutex) {
+  static Worker own{of_kind(kind)};
+  std::array<int, 2> pipe{};
+  if (::pipe(pipe.data()) != 0) std::abort();
+  const std::string path = "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(pipe[1]);
+  shared::Barrier met{2};
+  int locked = 0;
+  for (int i = 0; i < 20; ++i) {
+    auto telling = own.submit<unlock_and_tell>(mutex, met, path);
+    met.arrive_and_wait();
+    // Not as a fiber: so that this thread has passed nothing on when it looks for the answer.
+    char told = 0;
+    if (::read(pipe[0], &told, 1) != 1) std::abort();
+    telling.get();
+    // In the end the program shall look.
+    if (i < 19 && !try_it(mutex)) ++locked;
+  }
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+  return locked;
+}
+
+TEST_P(RelayingThroughApart, lets_nobody_hear_of_an_answer_before_what_was_done_before_it) {
+  shared::Mutex mutex;
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ(middle().submit<find_it_locked>(lowest(), mutex).get(), 0);
+    EXPECT_TRUE(try_it(mutex));
+  }
 }
 
 // Deeper.

@@ -83,7 +83,7 @@ const Lie kLies[] = {
        begin(me);
        ask(me, kMutex, 0, Operation::abandon);
      }},
-    {"said_that_it_asks_before_it_is_ready", Outcome::violation,
+    {"said_that_it_asks_before_it_is_ready", Outcome::start_failed,
      [](Impostor& me) { me.say(wire::Asking{}); }},
     {"ask_for_nothing", Outcome::violation,
      [](Impostor& me) { me.publish(Impostor::answer_to(begin(me), wire::Kind::ask)); }},

@@ -1,7 +1,6 @@
 #include "crash/shared_lies.hpp"
 
-#include <unistd.h>
-
+#include <cstdlib>
 #include <cstring>
 #include <vector>
 
@@ -37,9 +36,9 @@ void ask_by_name(Impostor& me, std::uint64_t name, std::uint32_t ticket, Operati
   me.publish(header, body);
 }
 
-/// Of the parent's `serial`-th object.
+/// Of the `serial`-th object of the test.
 std::uint64_t name_of(std::uint64_t serial) {
-  return wire::object_name(static_cast<std::uint64_t>(::getppid()), wire::scattered(serial));
+  return wire::object_name(std::strtoull(std::getenv("WEFT_LIE_HOME"), nullptr, 10), wire::scattered(serial));
 }
 void ask(Impostor& me, std::uint64_t serial, std::uint32_t ticket, Operation operation,
          std::uint32_t count = 1, std::size_t more = 0, std::uint16_t flags = 0) {
@@ -165,11 +164,15 @@ const Lie kLies[] = {
     {"wrong_asks_for_another", Outcome::value,  // are answered
      [](Impostor& me) {
        const wire::FrameHeader task = begin(me);
-       for (std::uint64_t serial : {std::uint64_t{0}, std::uint64_t{1'000'000}})
-         ask_by_name(me, name_of(serial), 7, Operation::take, 1, 0, 0, kForAnother);
-       ask_by_name(me, wire::object_name(1, 1), 7, Operation::take, 1, 0, 0, kForAnother);
-       ask_by_name(me, name_of(kBarrier), 7, Operation::take, 1, 0, 0, kForAnother);
-       ask_by_name(me, name_of(kParcel), 7, Operation::store, 1, 4, 0, kForAnother);
+       std::uint32_t ticket = 0;
+       const auto ask_for_another = [&](std::uint64_t name, Operation operation, std::size_t more = 0) {
+         ask_by_name(me, name, ++ticket, operation, 1, more, 0, kForAnother);
+       };
+       ask_for_another(name_of(0), Operation::take);
+       ask_for_another(name_of(1'000'000), Operation::take);
+       ask_for_another(wire::object_name(1, 1), Operation::take);
+       ask_for_another(name_of(kBarrier), Operation::take);
+       ask_for_another(name_of(kParcel), Operation::store, 4);
        me.answer_honestly(task);
        me.serve(-1);
      }},

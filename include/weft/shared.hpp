@@ -15,10 +15,12 @@
 ///
 /// An object lives in the process that made it, its home, as long as a copy of it lives there. Copies are the same
 /// object. They travel: as an argument, in any other value, and back; in a worker they ask the home by a frame. A
-/// worker cannot hand one on to workers of its own: those refuse it with EncodingError. Once the object is gone,
-/// whoever waits or asks gets Closed.
+/// worker can hand one on to workers of its own, as deep as they go, and then passes on what those ask. It can hand up
+/// only what lives further up: its parent refuses an object that the worker has made, with EncodingError. Once the object
+/// is gone, whoever waits or asks gets Closed.
 ///
-/// Threads: at home any; in a worker the main thread, on which tasks run, and its fibers: others get Error.
+/// Threads: at home any; in a worker the main thread, on which tasks run, and its fibers: others get Error. What a worker
+/// passes on waits while its main thread computes, or blocks other than as a fiber.
 /// Waiting suspends the fiber; there is no polling. First come, first served, wherever they come from.
 /// Crash: what a worker had when it died passes on, once it is dead, and the next who gets it is told
 /// (was_abandoned()). A task that ends without giving back what it took has it still: use a guard.

@@ -95,6 +95,10 @@ flatbuffers::Offset<schemas::Descriptors> build(Builder& builder, const Descript
   return schemas::CreateDescriptors(builder, descriptors.first, descriptors.count);
 }
 
+flatbuffers::Offset<schemas::Asking> build(Builder& builder, const Asking&) {
+  return schemas::CreateAsking(builder);
+}
+
 template <class Table>
 void finish(Builder& builder, flatbuffers::Offset<Table> body) {
   constexpr schemas::Body kType = schemas::BodyTraits<Table>::enum_value;
@@ -169,6 +173,8 @@ bool read(const schemas::Descriptors& from, Descriptors& to) {
   return true;
 }
 
+bool read(const schemas::Asking&, Asking&) { return true; }
+
 template <class Message, class Table>
 base::Result<ControlMessage> message_from(const Table* table) {
   Message message;
@@ -227,6 +233,8 @@ base::Result<ControlMessage> decode_control(std::span<const std::byte> bytes) {
       return message_from<Forked>(control->body_as_Forked());
     case schemas::Body::Descriptors:
       return message_from<Descriptors>(control->body_as_Descriptors());
+    case schemas::Body::Asking:
+      return message_from<Asking>(control->body_as_Asking());
     case schemas::Body::NONE:
       break;
   }

@@ -113,8 +113,13 @@ struct Forked {
   friend bool operator==(const Forked&, const Forked&) = default;
 };
 
+/// Worker to parent: its ring is to be read even when it has no task, since its own workers ask for what lives further up.
+struct Asking {
+  friend bool operator==(const Asking&, const Asking&) = default;
+};
+
 using ControlMessage =
-    std::variant<Hello, Ready, StartError, Chunk, ChunkRetired, Goodbye, Fork, Forked, Descriptors>;
+    std::variant<Hello, Ready, StartError, Chunk, ChunkRetired, Goodbye, Fork, Forked, Descriptors, Asking>;
 
 /// decode_control() looks at nothing longer. The kernel refuses datagrams that are longer than the socket's send
 /// buffer, 208 KiB where nobody has changed it.

@@ -57,12 +57,13 @@ enum class Operation : std::uint32_t {
   take = 1,    ///< permits, of a key
   give = 2,    ///< permits back; no answer
   arrive = 3,  ///< at a barrier, and wait
-  drop = 4,    ///< leave a barrier; no answer
+  drop = 4,    ///< leave a barrier; no answer to a worker's own
   pace = 5,    ///< permits of a rate limit
   load = 6,    ///< the value of a parcel
   store = 7,   ///< another value, by whoever has the parcel, which it gives back with that
   withdraw =
-      8,  ///< the ask of this slot and generation, whose answer comes at once now; no answer of its own
+      8,        ///< the ask of this slot and generation, whose answer comes at once now; no answer of its own
+  abandon = 9,  ///< permits back that a worker of the sender's had which has died; no answer
 };
 
 /// The beginning of an ask's payload. A key (take, give) or a value (store) follows.
@@ -79,9 +80,15 @@ enum class Verdict : std::uint8_t {
   closed = 2,      ///< the object is gone
   exhausted = 3,   ///< the parent had no memory for it
   impossible = 4,  ///< there will never be so many permits
+  refused = 5,     ///< nobody may ask that: told to who passed it on for another
 };
 /// The next bit of it: whoever had this last died with it.
 inline constexpr std::uint64_t kAbandoned = 256;
+
+/// The highest bit of the ticket (slot and generation) of an ask that a worker passes on for one of its own workers. What
+/// is wrong with it is that one's doing: it is answered, and does not end the sender.
+inline constexpr std::uint64_t kRelayed = std::uint64_t{1} << 63;
+constexpr bool is_relayed(std::uint64_t ticket) noexcept { return (ticket & kRelayed) != 0; }
 
 /// A block named in a frame. Comes `attachments` times, before the payload.
 struct BlockReference {

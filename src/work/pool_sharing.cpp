@@ -16,6 +16,7 @@ namespace weft::work {
 
 /// A worker may ask when it has no task any more: its ring is read all the same from now on.
 void PoolCore::read_always(Peer& peer) {
+  if (!peer.guest) peer.guest = std::make_shared<Guest>(weak_from_this(), peer.id);
   if (std::find(askers_.begin(), askers_.end(), &peer) == askers_.end()) askers_.push_back(&peer);
 }
 
@@ -60,8 +61,9 @@ void PoolCore::on_ask(Peer& peer, const wire::FrameHeader& header, std::span<con
               head.count,
               header.deadline_ns == 0 ? fiber::Reactor::kNever : header.deadline_ns,
               {},
-              nullptr};
-  std::string failed;
+              nullptr,
+              header.function,
+              wire::call_id(header)};
   if (head.operation == wire::Operation::store) {
     const auto encoding = static_cast<Encoding>(header.encoding);
     try {
@@ -73,14 +75,10 @@ void PoolCore::on_ask(Peer& peer, const wire::FrameHeader& header, std::span<con
   } else {
     asked.key = {reinterpret_cast<const char*>(rest.data()), rest.size()};
   }
-  if (!peer.guest) {
-    peer.guest = std::make_shared<Guest>(weak_from_this(), peer.id);
-    read_always(peer);
-  }
+  if (!peer.guest) read_always(peer);
   SharedHome& home = SharedHome::get();
   WEFT_FAILURE_POINT("shared.ask.read");
-  if (const char* const complaint = home.ask(*peer.guest, header.function, wire::call_id(header), asked))
-    return condemn(peer, complaint);
+  if (const char* const complaint = home.ask(*peer.guest, asked)) return condemn(peer, complaint);
   send_answers(peer);
   if (!home.has_news()) return;
   // Workers of other pools, whose locks this thread must not wait for here.
@@ -114,6 +112,10 @@ void PoolCore::send_answers(Peer& peer) {
 /// False if it has to wait for room.
 bool PoolCore::send_answer(Peer& peer, std::uint64_t ticket, const Told& told) {
   if (peer.killed || !peer.violation.empty()) return true;  // nobody reads it any more
+  if (told.verdict == wire::Verdict::refused && !wire::is_relayed(ticket)) {
+    condemn(peer, "it asked the home of a shared object, further up, for what nobody may ask");
+    return true;
+  }
   wire::FrameHeader header;
   header.slot = static_cast<std::uint32_t>(ticket);
   header.generation = static_cast<std::uint32_t>(ticket >> 32);

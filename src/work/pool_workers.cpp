@@ -177,6 +177,11 @@ void PoolCore::read_control(Peer& from) {
     peer->start_error = describe_start_error(*error);
     return;
   }
+  if (std::holds_alternative<wire::Asking>(control->message) && peer->state != Peer::State::starting) {
+    read_always(*peer);
+    static_cast<void>(poll_locked());
+    return;
+  }
   condemn(*peer, "it sent a message that only a parent may send, or sent it twice");
 }
 

@@ -14,6 +14,7 @@
 #include "base/limits.hpp"
 #include "link/buffer_box.hpp"
 #include "link/exchange.hpp"
+#include "wire/shared_name.hpp"
 #include "work/asker.hpp"
 #include "work/shared_objects.hpp"
 #include "work/worker_main.hpp"
@@ -44,6 +45,7 @@ bool came(const Told& told) {
     case Verdict::timed_out:
       return false;
     case Verdict::closed:
+    case Verdict::refused:  // never told to who asks for itself
       break;
     case Verdict::exhausted:
       throw Exhausted{
@@ -79,8 +81,7 @@ Payload SharedValue::payload() const noexcept {
   return {encoding, attachments.front().bytes(), std::span<const Buffer>{attachments}.subspan(1)};
 }
 
-SharedHandle::SharedHandle(std::shared_ptr<work::HomeObject> object) noexcept
-    : home_{this_process()}, id_{object->id}, object_{std::move(object)} {}
+SharedHandle::SharedHandle(std::shared_ptr<work::HomeObject> object) noexcept : object_{std::move(object)} {}
 
 SharedHandle SharedHandle::of_permits(std::size_t permits) {
   if (permits > std::numeric_limits<std::uint32_t>::max())
@@ -104,8 +105,8 @@ SharedHandle SharedHandle::of_value(const Payload& payload) {
 
 Told SharedHandle::ask(const Asked& asked) const {
   if (object_) return SharedHome::get().ask(*object_, asked);
-  if (home_ == this_process()) return {Verdict::closed, false, 0, nullptr};
-  if (work::Asker* const asker = work::Asker::current()) return asker->ask(id_, asked);
+  if (wire::home_of(name_) == this_process()) return {Verdict::closed, false, 0, nullptr};
+  if (work::Asker* const asker = work::Asker::current()) return asker->ask(name_, asked);
   throw Error{
       "a shared object of another process can be used on the main thread of a worker alone, where tasks run, "
       "and once "
@@ -116,11 +117,11 @@ Told SharedHandle::ask(const Asked& asked) const {
 void SharedHandle::tell(const Asked& asked) const noexcept {
   if (object_) {
     static_cast<void>(SharedHome::get().ask(*object_, asked));
-  } else if (home_ != this_process()) {
+  } else if (wire::home_of(name_) != this_process()) {
     work::Asker* const asker = work::Asker::current();
     WEFT_CHECK(asker != nullptr,
                "a shared object was given back on another thread than the main one of its worker");
-    asker->tell(id_, asked);
+    asker->tell(name_, asked);
   }
 }
 
@@ -163,22 +164,29 @@ void SharedHandle::give(std::string_view key, std::size_t count) const noexcept 
 void SharedHandle::drop() const noexcept { tell({Operation::drop, 1, 0, {}, nullptr}); }
 
 void SharedHandle::encode(Encoder& encoder) const {
-  const std::array<std::uint64_t, 2> name{home_, id_};
+  // Of this process by what it is now: a copy of a zygote has the objects that the initializer has made there.
+  const std::array<std::uint64_t, 2> name{
+      object_ ? wire::object_name(this_process(), object_->id) : name_,
+      object_ ? work::process_depth() : depth_,
+  };
   encoder.blob(std::as_bytes(std::span{name}));
 }
 
 SharedHandle SharedHandle::decode(const Value& value) {
-  std::array<std::uint64_t, 2> name{};
+  std::array<std::uint64_t, 2> words{};
   const std::span<const std::byte> bytes = value.blob();
-  if (bytes.size() != sizeof name) throw EncodingError{"weft: the handle of a shared object is not one"};
-  std::memcpy(name.data(), bytes.data(), sizeof name);
-  const auto [home, id] = name;
-  if (home == this_process()) return SharedHandle{home, id, SharedHome::get().find(id)};
-  if (home != 0 && home == work::parent_pid()) return SharedHandle{home, id, nullptr};
+  if (bytes.size() != sizeof words) throw EncodingError{"weft: the handle of a shared object is not one"};
+  std::memcpy(words.data(), bytes.data(), sizeof words);
+  const auto [name, depth] = words;
+  if (wire::home_of(name) == this_process())
+    return SharedHandle{name, depth, SharedHome::get().find(wire::number_of(name))};
+  // What lives further up came from there, or has been there: only below its home is a handle let in. So a home that is
+  // as deep as this process, or deeper, is none that could be asked.
+  if (depth < work::process_depth()) return SharedHandle{name, depth, nullptr};
   throw EncodingError{
-      "weft: a shared object serves the process that made it and the workers of that: it cannot be handed on "
-      "to workers "
-      "of its workers"};
+      "weft: a shared object serves the process that made it and the workers below that: it cannot be handed "
+      "up, from "
+      "a worker that made it to the process that started the worker"};
 }
 
 }  // namespace weft::detail

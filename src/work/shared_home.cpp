@@ -1,5 +1,7 @@
 #include "work/shared_home.hpp"
 
+#include <unistd.h>
+
 #include <iterator>
 #include <utility>
 #include <weft/detail/waited.hpp>
@@ -9,7 +11,9 @@
 #include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "sync/spin.hpp"
+#include "wire/shared_name.hpp"
 #include "work/pool_core.hpp"
+#include "work/shared_relay.hpp"
 
 namespace weft::work {
 
@@ -34,7 +38,8 @@ class LocalVisit final : public Visit {
 };
 
 bool has_answer(wire::Operation operation) noexcept {
-  return operation != wire::Operation::give && operation != wire::Operation::drop;
+  return operation != wire::Operation::give && operation != wire::Operation::abandon &&
+         operation != wire::Operation::drop;
 }
 
 }  // namespace
@@ -42,6 +47,11 @@ bool has_answer(wire::Operation operation) noexcept {
 void Visit::told(bool served) noexcept {
   if (served) return object.served(*this);
   tell({wire::Verdict::closed, false, 0, nullptr});
+}
+
+void HomeObject::withdraw(Visit& visit) noexcept {
+  leave(visit);
+  visit.tell({wire::Verdict::timed_out, false, 0, nullptr});
 }
 
 /// A fiber of a worker.
@@ -52,8 +62,7 @@ class Guest::Waiting final : public Visit {
 
   void tell(Told what) noexcept override {
     is_told = true;
-    guest->answers.push_back({ticket_, std::move(what)});
-    SharedHome::get().note(*guest);
+    if (ticket_ != 0) SharedHome::get().answer(*guest, ticket_, std::move(what));
     if (is_kept) guest->waiting.erase(ticket_);  // and with it this
   }
 
@@ -65,8 +74,17 @@ class Guest::Waiting final : public Visit {
 };
 
 Guest::Guest(std::weak_ptr<PoolCore> core_, std::uint64_t peer_) noexcept
-    : core{std::move(core_)}, peer{peer_} {}
+    : core{std::move(core_)}, peer{peer_}, home{static_cast<std::uint64_t>(::getpid())} {}
 Guest::~Guest() = default;
+
+bool Guest::give_back(const Holding& what, std::size_t count) {
+  const auto found = held.find(what);
+  if (count == 0 || found == held.end() || found->second < count) return false;
+  if ((found->second -= count) == 0) held.erase(found);
+  return true;
+}
+
+SharedHome::SharedHome() : relay_{std::make_unique<SharedRelay>()} {}
 
 SharedHome& SharedHome::get() {
   // Never destroyed: objects in static variables may outlive everything else.
@@ -74,9 +92,9 @@ SharedHome& SharedHome::get() {
   return the_home;
 }
 
-std::uint64_t SharedHome::next_id() {
+std::uint64_t SharedHome::next_number() {
   const std::lock_guard lock{mutex_};
-  return ++last_id_;
+  return wire::scattered(++last_serial_);
 }
 
 std::shared_ptr<HomeObject> SharedHome::adopt(std::unique_ptr<HomeObject> object) {
@@ -88,9 +106,9 @@ std::shared_ptr<HomeObject> SharedHome::adopt(std::unique_ptr<HomeObject> object
   return owner;
 }
 
-std::shared_ptr<HomeObject> SharedHome::find(std::uint64_t id) {
+std::shared_ptr<HomeObject> SharedHome::find(std::uint64_t number) {
   const std::lock_guard lock{mutex_};
-  const auto found = objects_.find(id);
+  const auto found = objects_.find(number);
   return found == objects_.end() ? nullptr : found->second->self.lock();
 }
 
@@ -143,42 +161,72 @@ Told SharedHome::ask(HomeObject& object, const Asked& asked) {
   return std::move(self.told);
 }
 
-const char* SharedHome::ask(Guest& guest, std::uint64_t id, std::uint64_t ticket, const Asked& asked) {
+const char* SharedHome::ask(Guest& guest, const Asked& asked) {
   const std::lock_guard lock{mutex_};
   guests_.insert(&guest);
-  const auto waiting = guest.waiting.find(ticket);
+  const auto waiting = guest.waiting.find(asked.ticket);
   if (asked.operation == wire::Operation::withdraw) {
-    if (waiting == guest.waiting.end()) return nullptr;  // its answer is on its way
-    Guest::Waiting& visit = *waiting->second;
-    visit.object.leave(visit);
-    visit.tell({wire::Verdict::timed_out, false, 0, nullptr});
+    // If it does not wait any more, its answer is on its way.
+    if (waiting != guest.waiting.end()) waiting->second->object.withdraw(*waiting->second);
     return nullptr;
   }
-  if (id == 0 || id > last_id_) return "it asked for a shared object that there never was";
   if (waiting != guest.waiting.end()) return "it asked twice with one ticket";
-  const bool answered = has_answer(asked.operation);
+  const bool answered = asked.ticket != 0;
+  // Leaving a barrier is answered where a worker asks it for another.
+  if (answered != (has_answer(asked.operation) ||
+                   (asked.operation == wire::Operation::drop && wire::is_relayed(asked.ticket))))
+    return "it asked without a ticket for what has an answer, or with one for what has none";
   if (answered && guest.waiting.size() + guest.answers.size() >= base::kAsksMax)
     return "it asked more of shared objects at once than it may";
-  const auto found = objects_.find(id);
+  HomeObject* object = relay_.get();
+  if (wire::home_of(asked.object) == guest.home) {
+    const std::uint64_t number = wire::number_of(asked.object);
+    const auto found = objects_.find(number);
+    object = found == objects_.end() ? nullptr : found->second;
+    const std::uint64_t serial = wire::serial_of(number);
+    if (serial == 0 || serial > last_serial_)
+      return refuse(guest, asked, "it asked for a shared object that there never was");
+  }
   const bool cannot_be_stored = asked.operation == wire::Operation::store && !asked.value;
-  if (found == objects_.end() || cannot_be_stored) {
-    if (!answered) return nullptr;
-    const auto verdict = found == objects_.end() ? wire::Verdict::closed : wire::Verdict::exhausted;
-    guest.answers.push_back({ticket, {verdict, false, 0, nullptr}});
-    note(guest);
+  if (object == nullptr || cannot_be_stored) {
+    const auto verdict = object == nullptr ? wire::Verdict::closed : wire::Verdict::exhausted;
+    if (answered) answer(guest, asked.ticket, {verdict, false, 0, nullptr});
     return nullptr;
   }
-  auto visit = std::make_unique<Guest::Waiting>(*found->second, guest, ticket, asked.count);
-  const char* const complaint = found->second->ask(*visit, asked);
-  if (complaint != nullptr || !answered || visit->is_told) return complaint;
+  auto visit = std::make_unique<Guest::Waiting>(*object, guest, asked.ticket, asked.count);
+  if (const char* const complaint = object->ask(*visit, asked)) return refuse(guest, asked, complaint);
+  if (!answered || visit->is_told) return nullptr;
   visit->is_kept = true;
-  guest.waiting.emplace(ticket, std::move(visit));
+  guest.waiting.emplace(asked.ticket, std::move(visit));
   return nullptr;
 }
 
-void SharedHome::note(Guest& guest) noexcept {
+/// What is wrong with an ask is the doing of whoever asks. If that is not the guest itself, the guest is told.
+const char* SharedHome::refuse(Guest& guest, const Asked& asked, const char* complaint) {
+  if (!wire::is_relayed(asked.ticket)) return complaint;
+  answer(guest, asked.ticket, {wire::Verdict::refused, false, 0, nullptr});
+  return nullptr;
+}
+
+void SharedHome::answer(Guest& guest, std::uint64_t ticket, Told told) {
+  guest.answers.push_back({ticket, std::move(told)});
   if (std::exchange(guest.in_news, true)) return;
   news_.push_back(guest.shared_from_this());
+}
+
+std::vector<RelayOrder> SharedHome::take_orders() {
+  const std::lock_guard lock{mutex_};
+  return relay_->take_orders();
+}
+
+bool SharedHome::wait_for_orders(const fiber::Waker& courier) {
+  const std::lock_guard lock{mutex_};
+  return relay_->wait(courier);
+}
+
+bool SharedHome::relayed(std::uint64_t ticket, Told told) {
+  const std::lock_guard lock{mutex_};
+  return relay_->answered(ticket, std::move(told));
 }
 
 std::vector<Guest::Answer> SharedHome::take_answers(Guest& guest) {
@@ -225,8 +273,10 @@ void SharedHome::bury(Guest& guest) noexcept {
     const auto one = guest.waiting.extract(guest.waiting.begin());
     one.mapped()->object.leave(*one.mapped());
   }
-  for (const auto& [what, count] : std::exchange(guest.held, {}))
-    objects_.at(what.first)->abandon(what.second, count);
+  for (const auto& [what, count] : std::exchange(guest.held, {})) {
+    HomeObject& object = wire::home_of(what.first) == 0 ? *objects_.at(what.first) : *relay_;
+    object.abandon(what, count);
+  }
 }
 
 }  // namespace weft::work

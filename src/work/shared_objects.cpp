@@ -11,7 +11,6 @@ namespace weft::work {
 namespace {
 
 constexpr const char* kWrongKind = "it asked a shared object for what only another kind of them does";
-constexpr const char* kNotHeld = "it gave back a shared lock or permit that it did not have";
 
 }  // namespace
 
@@ -23,6 +22,7 @@ const char* SharedPermits::ask(Visit& visit, const Asked& asked) {
     case Operation::take:
       return take(visit, asked);
     case Operation::give:
+    case Operation::abandon:
       return give(visit, asked);
     case Operation::load:
       if (!value_) return kWrongKind;
@@ -81,13 +81,12 @@ const char* SharedPermits::give(Visit& visit, const Asked& asked) {
   if (found == lines_.end() || asked.count == 0) return kNotHeld;
   Line& line = found->second;
   if (visit.guest != nullptr) {
-    const auto held = visit.guest->held.find({id, found->first});
-    if (held == visit.guest->held.end() || held->second < asked.count) return kNotHeld;
-    if ((held->second -= asked.count) == 0) visit.guest->held.erase(held);
+    if (!visit.guest->give_back({id, found->first}, asked.count)) return kNotHeld;
   } else {
     if (line.held_here < asked.count) return kNotHeld;
     line.held_here -= asked.count;
   }
+  if (asked.operation == wire::Operation::abandon) line.abandoned = true;
   line.gate.give(asked.count);
   forget_if_unused(*found);
   return nullptr;
@@ -104,8 +103,8 @@ const char* SharedPermits::store(Visit& visit, const Asked& asked) {
   return nullptr;
 }
 
-void SharedPermits::abandon(const std::string& key, std::size_t count) noexcept {
-  const auto found = lines_.find(key);
+void SharedPermits::abandon(const Holding& what, std::size_t count) noexcept {
+  const auto found = lines_.find(what.second);
   found->second.abandoned = true;
   found->second.gate.give(count);
 }
@@ -128,6 +127,7 @@ const char* SharedBarrier::ask(Visit& visit, const Asked& asked) {
     if (expected_ <= arrived_) return "it left a shared barrier that nobody was left to leave";
     --expected_;
     if (arrived_ == expected_) open();
+    visit.tell({});
     return nullptr;
   }
   if (asked.operation != wire::Operation::arrive) return kWrongKind;

@@ -23,7 +23,7 @@ class SharedPermits final : public HomeObject {
   const char* ask(Visit& visit, const Asked& asked) override;
   void served(Visit& visit) noexcept override;
   void leave(Visit& visit) noexcept override;
-  void abandon(const std::string& key, std::size_t count) noexcept override;
+  void abandon(const Holding& what, std::size_t count) noexcept override;
   void close() noexcept override;
 
  private:
@@ -52,7 +52,7 @@ class SharedBarrier final : public HomeObject {
   const char* ask(Visit& visit, const Asked& asked) override;
   void served(Visit& visit) noexcept override;
   void leave(Visit& visit) noexcept override;
-  void abandon(const std::string&, std::size_t) noexcept override {}
+  void abandon(const Holding&, std::size_t) noexcept override {}
   void close() noexcept override { gate_.shut(); }
 
  private:
@@ -72,7 +72,7 @@ class SharedRate final : public HomeObject {
   const char* ask(Visit& visit, const Asked& asked) override;
   void served(Visit&) noexcept override {}
   void leave(Visit&) noexcept override {}
-  void abandon(const std::string&, std::size_t) noexcept override {}
+  void abandon(const Holding&, std::size_t) noexcept override {}
   void close() noexcept override {}
 
  private:

@@ -48,6 +48,7 @@ Waited WorkerEnd::transmit(const Outgoing& value) {
     channels_->hand_over(shared_from_this());
     return Waited::came;
   }
+  if (channels_->loop().asker_.has_courier()) channels_->loop().asker_.pass_on();
   Line line = channels_->loop().line();
   switch (put(&line, value)) {
     case Put::closed:
@@ -243,9 +244,10 @@ void WorkerChannels::run_courier() {
 // Of the loop.
 
 void WorkerLoop::before_reply(const wire::FrameHeader& task) {
+  if (asker_.has_courier()) asker_.pass_on();
   if (channels_) {
     channels_->end(wire::call_id(task));
-    ends_matter_ = parts_.output.active() || channels_->any();
+    ends_matter_ = parts_.output.active() || channels_->any() || asker_.has_courier();
   }
   if (parts_.output.active()) parts_.output.end(wire::call_id(task));
 }

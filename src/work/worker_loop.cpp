@@ -312,6 +312,8 @@ void WorkerLoop::idle() {
 }
 
 bool WorkerLoop::poll() noexcept {
+  if (Asker::has_orders()) [[unlikely]]
+    asker_.start_courier();
   if (leader_ == Leader::looking || leader_ == Leader::called) return false;
   if (parts_.port.in.peek() == ring::Peek::none) return false;
   // No fiber need be woken for what a channel's end is given.

@@ -29,7 +29,6 @@ namespace weft::work {
 namespace {
 
 unsigned depth = 0;
-std::uint32_t parent = 0;
 /// Of a worker that is this thread.
 thread_local unsigned thread_depth = 0;
 
@@ -85,7 +84,7 @@ void begin_worker(const char* name) noexcept {
 
 void set_nesting_depth(unsigned to) noexcept { depth = to; }
 
-std::uint32_t parent_pid() noexcept { return parent; }
+unsigned process_depth() noexcept { return depth; }
 
 void worker_main(int control) {
   begin_worker(kWorkerName);
@@ -121,7 +120,6 @@ std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record, link
   Greeting greeting = receive_greeting(handshake);
   const wire::Hello& hello = greeting.hello;
   (is_thread ? thread_depth : depth) = hello.nesting_depth;
-  if (!is_thread) parent = hello.parent_pid;
   if (hello.output > static_cast<std::uint8_t>(Output::capture))
     handshake.fail("handshake", "the parent asked for a kind of output that there is not");
   TaskOutput output = handshake.need("output", TaskOutput::make(static_cast<Output>(hello.output)));

@@ -47,8 +47,7 @@ std::shared_ptr<link::ReturnBox> serve_as_thread(int control, link::ReturnBox& p
 void set_nesting_depth(unsigned to) noexcept;
 /// Workers above this process, or this thread: 0 in the program itself, 1 in its workers, and so on.
 unsigned nesting_depth() noexcept;
-
-/// Of the process that this is a worker of; 0 in the program itself.
-std::uint32_t parent_pid() noexcept;
+/// The same of this process, whatever the thread.
+unsigned process_depth() noexcept;
 
 }  // namespace weft::work

@@ -267,30 +267,6 @@ TEST(SharedMutex, that_comes_back_is_the_one_that_went) {
   EXPECT_FALSE(back.try_lock()) << "it lives on in the handle that came back";
 }
 
-std::string hand_on(shared::Mutex mutex) {
-  Worker own;
-  try {
-    own.submit<try_it>(mutex).get();
-    return "taken";
-  } catch (const EncodingError& error) {
-    return error.what();
-  }
-}
-bool serve_own(bool locked) {
-  Worker own;
-  shared::Mutex mutex;
-  if (locked) mutex.lock();
-  return own.submit<try_it>(mutex).get();
-}
-
-TEST(SharedMutex, serves_a_process_and_its_workers_but_not_the_workers_of_those) {
-  Worker worker;
-  EXPECT_NE(worker.submit<hand_on>(shared::Mutex{}).get().find("workers of its workers"), std::string::npos);
-  // A worker is home to objects for its own.
-  EXPECT_TRUE(worker.submit<serve_own>(false).get());
-  EXPECT_FALSE(worker.submit<serve_own>(true).get());
-}
-
 TEST(SharedMutex, is_refused_to_other_threads_of_a_worker) {
   Worker worker;
   shared::Mutex mutex;

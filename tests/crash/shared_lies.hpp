@@ -7,10 +7,10 @@
 
 namespace weft::crash {
 
-/// The shared objects of the test, by their ids: the first that it makes.
-inline constexpr std::uint64_t kMutexId = 1;
-inline constexpr std::uint64_t kParcelId = 2;
-inline constexpr std::uint64_t kBarrierId = 3;
+/// The shared objects of the test: the first that it makes.
+inline constexpr std::uint64_t kMutex = 1;
+inline constexpr std::uint64_t kParcel = 2;
+inline constexpr std::uint64_t kBarrier = 3;
 
 /// Ways of lying about shared objects.
 std::span<const Lie> shared_lies();

@@ -88,7 +88,8 @@ INSTANTIATE_TEST_SUITE_P(
                     ControlMessage{weft::wire::Chunk{7, 1ULL << 33}},
                     ControlMessage{weft::wire::ChunkRetired{7}}, ControlMessage{weft::wire::Goodbye{}},
                     ControlMessage{weft::wire::Descriptors{1ULL << 40, 64}},
-                    ControlMessage{weft::wire::Fork{9}}, ControlMessage{weft::wire::Forked{9, 77, 11}}));
+                    ControlMessage{weft::wire::Asking{}}, ControlMessage{weft::wire::Fork{9}},
+                    ControlMessage{weft::wire::Forked{9, 77, 11}}));
 
 TEST(WireControl, refuses_what_is_no_control_message) {
   EXPECT_FALSE(decode_control({}));

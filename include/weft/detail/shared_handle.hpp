@@ -42,7 +42,7 @@ struct SharedGrant {
 };
 
 /// An object that processes share. It lives in the process that made it, for as long as a handle there lives. In a
-/// worker of that process a handle asks the parent, by a frame, and suspends until the answer comes.
+/// worker of that process, or of such a worker, a handle asks the parent, by a frame, and suspends until the answer comes.
 ///
 /// Owner: whoever holds it; copies mean the same object. Threads: any of the process that made it; in a worker the main
 /// thread and its fibers alone, others get Error.
@@ -67,19 +67,19 @@ class WEFT_EXPORT SharedHandle {
   void drop() const noexcept;
 
   void encode(Encoder& encoder) const;
-  /// Throws EncodingError where it is an object of neither this process nor its parent.
+  /// Throws EncodingError where it is an object of neither this process nor one above it.
   static SharedHandle decode(const Value& value);
 
  private:
-  SharedHandle(std::uint64_t home, std::uint64_t id, std::shared_ptr<work::HomeObject> object) noexcept
-      : home_{home}, id_{id}, object_{std::move(object)} {}
+  SharedHandle(std::uint64_t name, std::uint64_t depth, std::shared_ptr<work::HomeObject> object) noexcept
+      : name_{name}, depth_{depth}, object_{std::move(object)} {}
   explicit SharedHandle(std::shared_ptr<work::HomeObject> object) noexcept;
   [[nodiscard]] work::Told ask(const work::Asked& asked) const;
   void tell(const work::Asked& asked) const noexcept;
 
-  std::uint64_t home_;                        // the process that it lives in
-  std::uint64_t id_;                          // which one of it
-  std::shared_ptr<work::HomeObject> object_;  // there
+  std::uint64_t name_ = 0;   // its home and its number there, unless it has lived here all the time
+  std::uint64_t depth_ = 0;  // workers above its home
+  std::shared_ptr<work::HomeObject> object_;  // if it lives here
 };
 
 /// The base of what travels as a handle. How it does is Codec's business alone.

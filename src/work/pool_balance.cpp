@@ -114,6 +114,14 @@ void PoolCore::unstick(Peer& stuck) {
   }
 }
 
+/// The workers are at long tasks, and so long might they put off to tell of an answer: whoever sleeps is told of the next
+/// at once. (He sleeps on at his bell, and what came before he would be told of is read here.)
+void PoolCore::be_impatient() {
+  patient_ = false;
+  sleeper_.arm(doorbell::Mode::urgent, link::kWaiterBell);
+  static_cast<void>(poll_locked());
+}
+
 /// All cores have a worker that is at work, so whoever else runs takes one away from it.
 bool PoolCore::is_crowded() const noexcept {
   // Those listed as idle have nothing in hand, but for the last few.
@@ -187,13 +195,23 @@ void PoolCore::check() {
   static_cast<void>(poll_locked());
   refill();
   bool again = false;
+  bool any_came = false;
+  const auto came = [&](Peer& peer) {
+    const std::uint64_t position = peer.port.in.position();
+    const bool more = std::exchange(peer.checked_position, position) != position;
+    any_came = any_came || more;
+    return more;
+  };
   for (std::size_t i = 0; i < serving_.size(); ++i) {
     Peer& peer = *serving_[i];
-    if (peer.leased || peer.sent.size() < 2) continue;
+    if (peer.sent.size() < 2) continue;
+    const bool gets_on = came(peer);
+    if (peer.leased) continue;
     again = true;
-    if (std::exchange(peer.checked_position, peer.port.in.position()) == peer.port.in.position())
-      unstick(peer);
+    if (!gets_on) unstick(peer);
   }
+  for (Peer* const peer : leaving_) static_cast<void>(came(*peer));
+  if (patient_ && !any_came) be_impatient();
   wake_sleepers();
   const bool clogged = std::any_of(serving_.begin(), serving_.end(), [](const Peer* peer) {
     return peer->is_clogged() || (peer->sent.empty() && !peer->waiting.empty());

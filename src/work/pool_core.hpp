@@ -283,6 +283,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool move(Peer& from, Peer& to, std::size_t count);
   [[nodiscard]] bool can_grow() const noexcept;
   [[nodiscard]] bool is_crowded() const noexcept;
+  void be_impatient();
   void start_another();
   void clog(Peer& peer);
   void unclog();

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -52,7 +53,7 @@ std::map<std::string, std::string> usage_of_all(const std::vector<std::string>& 
 
 class Subject {
  public:
-  explicit Subject(int workers) {
+  Subject(std::string role, unsigned workers) {
     int in[2];
     int out[2];
     if (::pipe(in) != 0 || ::pipe(out) != 0) std::abort();
@@ -63,7 +64,6 @@ class Subject {
     for (const int fd : {in[0], in[1], out[0], out[1]}) ::posix_spawn_file_actions_addclose(&actions, fd);
     std::string count = std::to_string(workers);
     std::string name = "steady";
-    std::string role = "--idle";
     char* arguments[] = {name.data(), role.data(), count.data(), nullptr};
     if (::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, arguments, environ) != 0) std::abort();
     ::posix_spawn_file_actions_destroy(&actions);
@@ -95,18 +95,31 @@ class Subject {
   int from_ = -1;
 };
 
-TEST(IdlePool, of_eight_workers_makes_no_system_call_and_uses_no_tick_in_ten_seconds) {
-  const Subject subject{8};
-  const std::vector<std::string> pids = subject.pids();
-  ASSERT_EQ(pids.size(), 9U);
-  // It may take a moment until the last has gone to sleep, on a machine that has other things to do.
+/// Of all threads, once none runs. It may take a moment until the last has gone to sleep, on a machine that has other things
+/// to do; CTest's own watchdog ends what never gets there.
+std::map<std::string, std::string> usage_at_rest(const std::vector<std::string>& pids) {
   auto before = usage_of_all(pids);
   for (;;) {
     std::this_thread::sleep_for(1s);
     auto after = usage_of_all(pids);
-    if (after == before) break;
+    if (after == before) return before;
     before = std::move(after);
   }
+}
+
+TEST(WaitingProgram, for_long_tasks_on_all_cores_makes_no_system_call) {
+  const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
+  const Subject subject{"--wait", cores};
+  const std::vector<std::string> pids = subject.pids();
+  ASSERT_EQ(pids.size(), cores + 1);
+  EXPECT_EQ(usage_at_rest(pids).size(), cores + 3) << "a thread of the program's beside the pool's";
+}
+
+TEST(IdlePool, of_eight_workers_makes_no_system_call_and_uses_no_tick_in_ten_seconds) {
+  const Subject subject{"--idle", 8};
+  const std::vector<std::string> pids = subject.pids();
+  ASSERT_EQ(pids.size(), 9U);
+  const auto before = usage_at_rest(pids);
   std::this_thread::sleep_for(10s);
   const auto after = usage_of_all(pids);
   EXPECT_EQ(after, before);

@@ -17,6 +17,7 @@ namespace weft::contract {
 namespace {
 
 int identity(int number) { return number; }
+int pause_for_ever() { return ::pause(); }
 void nap() { std::this_thread::sleep_for(std::chrono::milliseconds{200}); }
 
 void run_buckets(Scoreboard& board, int depth) {
@@ -39,17 +40,38 @@ void run_buckets(Scoreboard& board, int depth) {
   }
 }
 
-void idle(std::size_t count) {
-  // Time limits that would end while the idle pool is watched.
-  Pool pool{{.limit = count, .worker = {.start_timeout = std::chrono::seconds{8}}}};
+void until_end_of_input() {
+  char end = 0;
+  static_cast<void>(::read(STDIN_FILENO, &end, 1));
+}
+
+/// All `count` workers are there, and their pids are told.
+void warm_up(Pool& pool, std::size_t count) {
   std::vector<Execution<void>> naps;
   for (std::size_t i = 0; i < count; ++i) naps.push_back(pool.submit<nap>());
   for (auto& each : naps) each.wait();
   for (const std::int64_t pid : pool.status().pids) std::printf("%ld ", static_cast<long>(pid));
   std::printf("\n");
   std::fflush(stdout);
-  char end = 0;
-  static_cast<void>(::read(STDIN_FILENO, &end, 1));
+}
+
+void idle(std::size_t count) {
+  // Time limits that would end while the idle pool is watched.
+  Pool pool{{.limit = count, .worker = {.start_timeout = std::chrono::seconds{8}}}};
+  warm_up(pool, count);
+  until_end_of_input();
+}
+
+void wait_for_long_tasks(std::size_t count) {
+  std::thread{[] {
+    until_end_of_input();
+    ::_exit(0);
+  }}.detach();
+  Pool pool{{.limit = count}};
+  warm_up(pool, count);
+  std::vector<Execution<int>> endless;
+  for (std::size_t i = 0; i < 3 * count; ++i) endless.push_back(pool.submit<pause_for_ever>());
+  endless.front().wait();
 }
 
 }  // namespace
@@ -69,6 +91,7 @@ void play_role(int argc, char** argv) {
     run_buckets(*map_scoreboard(argv[2], false), std::atoi(argv[3]));
     std::exit(0);
   }
+  if (role == "--wait" && argc == 3) wait_for_long_tasks(static_cast<std::size_t>(std::atoi(argv[2])));
   if (role == "--idle" && argc == 3) {
     idle(static_cast<std::size_t>(std::atoi(argv[2])));
     std::exit(0);

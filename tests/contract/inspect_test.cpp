@@ -22,6 +22,8 @@
 #include <weft/weft.hpp>
 
 #include "contract/gate.hpp"
+#include "contract/kinds.hpp"
+#include "contract/role.hpp"
 
 namespace weft::contract {
 namespace {
@@ -125,7 +127,7 @@ TEST_P(InspectOf, tells_a_worker_that_starts_from_one_that_is_ready) {
   std::filesystem::remove(mark);
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, InspectOf, testing::Values(WorkerKind::exec, WorkerKind::thread));
+INSTANTIATE_TEST_SUITE_P(Kinds, InspectOf, testing::Values(WorkerKind::exec, WorkerKind::thread), kKindNamed);
 
 TEST(Inspect, names_aggregates_and_lambdas) {
   Pool pool{{.limit = 1}};
@@ -323,15 +325,14 @@ TEST(Inspect, shows_what_a_lying_thread_says_and_no_more) {
   EXPECT_EQ(worker.task, "");
 }
 
-TEST(InspectedProgram, DISABLED_waits_to_be_killed) { ::pause(); }
+const Role waits{"waits_to_be_killed", [](const Role::Arguments&) { ::pause(); }};
 
 /// A process that was started as a worker is, and has `lane`.
 TEST(Inspect, does_not_trust_what_calls_itself_a_worker) {
   const Region board{"weft-board", ""};
   const Region lane{"weft-worker-lane", std::string(kBytes, 'x')};
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
-  std::vector<std::string> arguments{program, "--weft-worker", "--gtest_also_run_disabled_tests",
-                                     "--gtest_filter=InspectedProgram.DISABLED_waits_to_be_killed"};
+  std::vector<std::string> arguments{program, "--weft-worker", "--role", "waits_to_be_killed"};
   std::vector<char*> pointers;
   for (std::string& each : arguments) pointers.push_back(each.data());
   pointers.push_back(nullptr);

@@ -23,10 +23,10 @@ class RelayingFromMortal : public Relaying {};
 /// Where the one in the middle can.
 class RelayingThroughMortal : public Relaying {};
 INSTANTIATE_TEST_SUITE_P(Death, RelayingFromMortal,
-                         testing::Combine(testing::ValuesIn(kAllKinds), testing::ValuesIn(kKindsApart)),
+                         testing::Combine(testing::ValuesIn(kKindsBeside), testing::ValuesIn(kKindsApart)),
                          kinds_of);
 INSTANTIATE_TEST_SUITE_P(Death, RelayingThroughMortal,
-                         testing::Combine(testing::ValuesIn(kKindsApart), testing::ValuesIn(kAllKinds)),
+                         testing::Combine(testing::ValuesIn(kKindsApart), testing::ValuesIn(kKindsBeside)),
                          kinds_of);
 
 void die_with(shared::Mutex mutex, Parcel<int> parcel, shared::Semaphore permits, shared::Barrier met) {

@@ -16,15 +16,20 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/kinds.hpp"
+#include "contract/shared_tasks.hpp"
+
 using namespace std::chrono_literals;
 using weft::WorkerKind;
+using weft::contract::count_up;
+using weft::contract::kAllKinds;
+using weft::contract::kKindNamed;
+using weft::contract::kKindsApart;
+using weft::contract::kKindsBeside;
+using weft::contract::kRounds;
+using weft::contract::Twins;
 
 namespace {
-
-std::string name_of(const testing::TestParamInfo<WorkerKind>& each) {
-  constexpr std::array<const char*, 4> kNames{"exec", "zygote", "thread", "caller"};
-  return kNames.at(static_cast<std::size_t>(each.param));
-}
 
 class Sharing : public testing::TestWithParam<WorkerKind> {
  protected:
@@ -38,32 +43,9 @@ class Sharing : public testing::TestWithParam<WorkerKind> {
 /// Of workers that run while their submitter waits.
 class SharingBeside : public Sharing {};
 class SharingApart : public Sharing {};
-INSTANTIATE_TEST_SUITE_P(By, Sharing,
-                         testing::Values(WorkerKind::exec, WorkerKind::zygote, WorkerKind::thread,
-                                         WorkerKind::caller),
-                         name_of);
-INSTANTIATE_TEST_SUITE_P(By, SharingBeside,
-                         testing::Values(WorkerKind::exec, WorkerKind::zygote, WorkerKind::thread), name_of);
-INSTANTIATE_TEST_SUITE_P(By, SharingApart, testing::Values(WorkerKind::exec, WorkerKind::zygote), name_of);
-
-/// Only ever the same where one at a time has them.
-struct Twins {
-  std::uint64_t one = 0;
-  std::uint64_t other = 0;
-};
-constexpr int kRounds = 100;
-void count_up(weft::Parcel<Twins> twins, weft::shared::Mutex mutex, weft::shared::KeyedSemaphore permits) {
-  for (int round = 0; round < kRounds; ++round) {
-    const auto permit = permits.acquire(round % 2 == 0 ? "even" : "odd");
-    const std::lock_guard guard{mutex};
-    const Twins before = twins.unwrap();
-    if (before.one != before.other) std::abort();
-    twins.synchronized([](Twins& both) {
-      ++both.one;
-      ++both.other;
-    });
-  }
-}
+INSTANTIATE_TEST_SUITE_P(By, Sharing, testing::ValuesIn(kAllKinds), kKindNamed);
+INSTANTIATE_TEST_SUITE_P(By, SharingBeside, testing::ValuesIn(kKindsBeside), kKindNamed);
+INSTANTIATE_TEST_SUITE_P(By, SharingApart, testing::ValuesIn(kKindsApart), kKindNamed);
 
 TEST_P(Sharing, keeps_workers_and_the_program_apart) {
   weft::Pool pool{options(2)};

@@ -1,6 +1,8 @@
 // One contract for workers of every kind: whoever changes WorkerOptions::kind changes what a worker costs and what it
 // can survive, and nothing else.
 
+#include "contract/kinds.hpp"
+
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
@@ -23,6 +25,10 @@ using namespace std::chrono_literals;
 using weft::WorkerKind;
 using weft::contract::behind;
 using weft::contract::Gate;
+using weft::contract::kAllKinds;
+using weft::contract::kKindNamed;
+using weft::contract::kKindsApart;
+using weft::contract::name_of;
 
 namespace {
 
@@ -61,20 +67,6 @@ bool waits_for_its_end(weft::TaskScope& scope, const std::string& begun) {
 
 bool isolates(WorkerKind kind) { return kind == WorkerKind::exec || kind == WorkerKind::zygote; }
 bool waits_in_submit(WorkerKind kind) { return kind == WorkerKind::caller; }
-
-std::string name_of(WorkerKind kind) {
-  switch (kind) {
-    case WorkerKind::exec:
-      return "exec";
-    case WorkerKind::zygote:
-      return "zygote";
-    case WorkerKind::thread:
-      return "thread";
-    case WorkerKind::caller:
-      return "caller";
-  }
-  return "unknown";
-}
 
 class Kinds : public testing::TestWithParam<WorkerKind> {
  protected:
@@ -361,12 +353,8 @@ TEST_P(Isolated, may_be_killed) {
   EXPECT_THROW(task.get(), weft::Error);
 }
 
-const auto kIsolating = testing::Values(WorkerKind::exec, WorkerKind::zygote);
-const auto kAll =
-    testing::Values(WorkerKind::exec, WorkerKind::zygote, WorkerKind::thread, WorkerKind::caller);
-const auto kNamed = [](const auto& info) { return name_of(info.param); };
-INSTANTIATE_TEST_SUITE_P(Workers, Kinds, kAll, kNamed);
-INSTANTIATE_TEST_SUITE_P(Workers, Isolated, kIsolating, kNamed);
+INSTANTIATE_TEST_SUITE_P(Workers, Kinds, testing::ValuesIn(kAllKinds), kKindNamed);
+INSTANTIATE_TEST_SUITE_P(Workers, Isolated, testing::ValuesIn(kKindsApart), kKindNamed);
 
 }  // namespace
 

@@ -19,6 +19,7 @@
 #include <weft/weft.hpp>
 
 #include "contract/gate.hpp"
+#include "contract/kinds.hpp"
 
 namespace weft::contract {
 namespace {
@@ -140,9 +141,7 @@ TEST_P(ObserverOf, is_told_of_each_task_once_and_in_order) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, ObserverOf,
-                         testing::Values(WorkerKind::exec, WorkerKind::zygote, WorkerKind::thread,
-                                         WorkerKind::caller));
+INSTANTIATE_TEST_SUITE_P(Kinds, ObserverOf, testing::ValuesIn(kAllKinds), kKindNamed);
 
 TEST(Observer, is_told_of_a_workers_life) {
   const auto notebook = std::make_shared<Notebook>();

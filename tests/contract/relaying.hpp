@@ -3,12 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <array>
 #include <mutex>
 #include <string>
 #include <tuple>
 #include <vector>
 #include <weft/weft.hpp>
+
+#include "contract/kinds.hpp"
 
 namespace weft::contract {
 
@@ -29,10 +30,7 @@ auto below(WorkerKind kind, Args... args) {
 using Kinds = std::tuple<WorkerKind, WorkerKind>;
 
 inline std::string kinds_of(const testing::TestParamInfo<Kinds>& each) {
-  constexpr std::array<const char*, 3> kNames{"exec", "zygote", "thread"};
-  const auto [middle, lowest] = each.param;
-  return std::string{kNames.at(static_cast<std::size_t>(middle))} + "_" +
-         kNames.at(static_cast<std::size_t>(lowest));
+  return name_of(std::get<0>(each.param)) + "_" + name_of(std::get<1>(each.param));
 }
 
 class Relaying : public testing::TestWithParam<Kinds> {
@@ -48,10 +46,6 @@ class Relaying : public testing::TestWithParam<Kinds> {
  private:
   Worker middle_{of_kind(std::get<0>(GetParam()))};
 };
-
-inline constexpr std::array kAllKinds{WorkerKind::exec, WorkerKind::zygote, WorkerKind::thread};
-/// Those that can be killed.
-inline constexpr std::array kKindsApart{WorkerKind::exec, WorkerKind::zygote};
 
 /// Has the mutex from one meeting to the next.
 inline void hold(shared::Mutex mutex, shared::Barrier met) {

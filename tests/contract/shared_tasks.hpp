@@ -2,6 +2,8 @@
 
 #include <boost/fiber/fiber.hpp>
 #include <boost/fiber/operations.hpp>
+#include <cstdint>
+#include <cstdlib>
 #include <mutex>
 #include <vector>
 #include <weft/weft.hpp>
@@ -18,6 +20,25 @@ void meet_while_it_waits(shared::Barrier met, Wait wait) {
   boost::this_fiber::yield();
   met.arrive_and_wait();
   waits.join();
+}
+
+/// Only ever the same where one at a time has them.
+struct Twins {
+  std::uint64_t one = 0;
+  std::uint64_t other = 0;
+};
+constexpr int kRounds = 50;
+inline void count_up(Parcel<Twins> twins, shared::Mutex mutex, shared::KeyedSemaphore permits) {
+  for (int round = 0; round < kRounds; ++round) {
+    const auto permit = permits.acquire(round % 2 == 0 ? "even" : "odd");
+    const std::lock_guard guard{mutex};
+    const Twins before = twins.unwrap();
+    if (before.one != before.other) std::abort();
+    twins.synchronized([](Twins& both) {
+      ++both.one;
+      ++both.other;
+    });
+  }
 }
 
 inline int look_at(Parcel<int> parcel) { return parcel.unwrap(); }

@@ -64,7 +64,8 @@ class Subject {
     for (const int fd : {in[0], in[1], out[0], out[1]}) ::posix_spawn_file_actions_addclose(&actions, fd);
     std::string count = std::to_string(workers);
     std::string name = "steady";
-    char* arguments[] = {name.data(), role.data(), count.data(), nullptr};
+    std::string option = "--role";
+    char* arguments[] = {name.data(), option.data(), role.data(), count.data(), nullptr};
     if (::posix_spawn(&pid_, "/proc/self/exe", &actions, nullptr, arguments, environ) != 0) std::abort();
     ::posix_spawn_file_actions_destroy(&actions);
     ::close(in[0]);
@@ -109,14 +110,14 @@ std::map<std::string, std::string> usage_at_rest(const std::vector<std::string>&
 
 TEST(WaitingProgram, for_long_tasks_on_all_cores_makes_no_system_call) {
   const unsigned cores = std::max(1U, std::thread::hardware_concurrency());
-  const Subject subject{"--wait", cores};
+  const Subject subject{"waiting", cores};
   const std::vector<std::string> pids = subject.pids();
   ASSERT_EQ(pids.size(), cores + 1);
   EXPECT_EQ(usage_at_rest(pids).size(), cores + 3) << "a thread of the program's beside the pool's";
 }
 
 TEST(IdlePool, of_eight_workers_makes_no_system_call_and_uses_no_tick_in_ten_seconds) {
-  const Subject subject{"--idle", 8};
+  const Subject subject{"idle", 8};
   const std::vector<std::string> pids = subject.pids();
   ASSERT_EQ(pids.size(), 9U);
   const auto before = usage_at_rest(pids);

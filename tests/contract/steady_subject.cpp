@@ -12,6 +12,8 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/role.hpp"
+
 namespace weft::contract {
 
 namespace {
@@ -74,6 +76,13 @@ void wait_for_long_tasks(std::size_t count) {
   endless.front().wait();
 }
 
+const Role buckets{"buckets", [](const Role::Arguments& arguments) {
+                     run_buckets(*map_scoreboard(arguments.at(0), false), std::stoi(arguments.at(1)));
+                   }};
+const Role waiting{
+    "waiting", [](const Role::Arguments& arguments) { wait_for_long_tasks(std::stoul(arguments.at(0))); }};
+const Role idling{"idle", [](const Role::Arguments& arguments) { idle(std::stoul(arguments.at(0))); }};
+
 }  // namespace
 
 Scoreboard* map_scoreboard(const std::string& path, bool make) {
@@ -83,19 +92,6 @@ Scoreboard* map_scoreboard(const std::string& path, bool make) {
   ::close(fd);
   if (mapped == MAP_FAILED) std::abort();
   return static_cast<Scoreboard*>(mapped);
-}
-
-void play_role(int argc, char** argv) {
-  const std::string role = argc > 1 ? argv[1] : "";
-  if (role == "--buckets" && argc == 4) {
-    run_buckets(*map_scoreboard(argv[2], false), std::atoi(argv[3]));
-    std::exit(0);
-  }
-  if (role == "--wait" && argc == 3) wait_for_long_tasks(static_cast<std::size_t>(std::atoi(argv[2])));
-  if (role == "--idle" && argc == 3) {
-    idle(static_cast<std::size_t>(std::atoi(argv[2])));
-    std::exit(0);
-  }
 }
 
 }  // namespace weft::contract

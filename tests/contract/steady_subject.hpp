@@ -20,9 +20,6 @@ struct Scoreboard {
   std::atomic<bool> enough;          ///< the subject may end
 };
 
-/// Does the role that the arguments ask for, and ends the process; returns if they ask for none.
-void play_role(int argc, char** argv);
-
 /// A Scoreboard in the file `path`, which is made if `make` says so.
 Scoreboard* map_scoreboard(const std::string& path, bool make);
 

@@ -32,7 +32,7 @@ pid_t start_traced(const std::string& scoreboard, int depth) {
   const std::string text = std::to_string(depth);
   if (::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) != 0) ::_exit(77);
   ::raise(SIGSTOP);
-  ::execl("/proc/self/exe", "steady", "--buckets", scoreboard.c_str(), text.c_str(), nullptr);
+  ::execl("/proc/self/exe", "steady", "--role", "buckets", scoreboard.c_str(), text.c_str(), nullptr);
   ::_exit(78);
 }
 

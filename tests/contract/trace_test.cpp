@@ -24,6 +24,8 @@
 #include <weft/weft.hpp>
 
 #include "contract/gate.hpp"
+#include "contract/kinds.hpp"
+#include "contract/role.hpp"
 
 namespace weft::contract {
 namespace {
@@ -186,9 +188,7 @@ TEST_P(TraceOf, has_a_track_a_worker_and_an_arrow_a_task) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, TraceOf,
-                         testing::Values(WorkerKind::exec, WorkerKind::zygote, WorkerKind::thread,
-                                         WorkerKind::caller));
+INSTANTIATE_TEST_SUITE_P(Kinds, TraceOf, testing::ValuesIn(kAllKinds), kKindNamed);
 
 TEST(TraceFile, gives_tasks_that_run_at_once_rows_of_their_own) {
   const Folder folder;
@@ -287,24 +287,24 @@ struct Ran {
   std::string errors;
 };
 
-Ran run_traced(const std::string& test, const std::string& trace, const Folder& folder) {
+Ran run_traced(const std::string& role, const std::string& trace, const Folder& folder) {
   const std::string command = "WEFT_TRACE='" + trace + "' WATCHED='" + (folder / "trace.json") + "' '" +
-                              fs::read_symlink("/proc/self/exe").string() +
-                              "' --gtest_also_run_disabled_tests --gtest_filter=TracedProgram.DISABLED_" +
-                              test + " >/dev/null 2>'" + (folder / "errors") + "'";
+                              fs::read_symlink("/proc/self/exe").string() + "' --role " + role +
+                              " >/dev/null 2>'" + (folder / "errors") + "'";
   const int status = std::system(command.c_str());
   return {status, text_of(folder / "errors")};
 }
 
-TEST(TracedProgram, DISABLED_leaves_without_a_word) {
+void leave_without_a_word(const Role::Arguments&) {
   static Pool pool{{.limit = 2}};
   static Worker worker;
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(pool.submit<tripled>(i).get(), 3 * i);
-  EXPECT_EQ(worker.submit<tripled>(5).get(), 15);
+  for (int i = 0; i < 20; ++i) pool.submit<tripled>(i).get();
+  worker.submit<tripled>(5).get();
   // main() returns now, and exit() is called with both still there.
 }
+const Role leaves{"leaves_without_a_word", leave_without_a_word};
 
-TEST(TracedProgram, DISABLED_is_killed) {
+void be_killed(const Role::Arguments&) {
   Pool pool{{.limit = 2}};
   const std::string watched = std::getenv("WATCHED");
   const auto has_two_results = [&] {
@@ -312,17 +312,19 @@ TEST(TracedProgram, DISABLED_is_killed) {
     const std::size_t first = text.find("result of");
     return first != std::string::npos && text.find("result of", first + 1) != std::string::npos;
   };
-  while (!has_two_results()) EXPECT_EQ(pool.submit<tripled>(1).get(), 3);
+  while (!has_two_results()) pool.submit<tripled>(1).get();
   std::vector<Execution<int>> under_way;
   for (int i = 0; i < 1000; ++i) under_way.push_back(pool.submit<tripled>(i));
   ::raise(SIGKILL);
 }
+const Role killed{"is_killed", be_killed};
 
-TEST(TracedProgram, DISABLED_has_workers_with_pools) {
+void have_workers_with_pools(const Role::Arguments&) {
   Pool pool{{.limit = 1}};
-  EXPECT_EQ(pool.submit<asks_another>(4).get(), 12);
+  pool.submit<asks_another>(4).get();
   pool.shutdown();
 }
+const Role nests{"has_workers_with_pools", have_workers_with_pools};
 
 TEST(TracedProgram, writes_all_where_it_just_exits) {
   const Folder folder;

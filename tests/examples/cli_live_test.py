@@ -11,7 +11,7 @@ import time
 import unittest
 
 import cli_input
-from cli_program import WATCHDOG_SECONDS, Cli
+from cli_program import WATCHDOG_SECONDS, Cli, read_to_end
 
 
 class Terminal(Cli):
@@ -22,12 +22,7 @@ class Terminal(Cli):
         with subprocess.Popen(self.command("thumbnails", self.photos, "--out", self.out), env=environment,
                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=theirs) as program:
             os.close(theirs)
-            shown = b""
-            try:
-                while piece := os.read(ours, 65536):
-                    shown += piece
-            except OSError:  # So Linux says that nobody holds the other end any more.
-                pass
+            shown = read_to_end(ours)
             self.assertEqual(program.wait(WATCHDOG_SECONDS), 1)
         os.close(ours)
         return shown.decode()

@@ -13,6 +13,17 @@ WEFT = os.path.abspath(sys.argv.pop(1)) if len(sys.argv) > 1 else ""
 WATCHDOG_SECONDS = 100
 
 
+def read_to_end(terminal):
+    """What comes from our end of a terminal until nobody holds the other end any more."""
+    shown = b""
+    try:
+        while piece := os.read(terminal, 65536):
+            shown += piece
+    except OSError:  # So Linux says that nobody does.
+        pass
+    return shown
+
+
 class Cli(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

@@ -14,7 +14,7 @@ import termios
 import unittest
 
 import cli_input
-from cli_program import WATCHDOG_SECONDS, WEFT, Cli
+from cli_program import WATCHDOG_SECONDS, WEFT, Cli, read_to_end
 
 
 class Watched(Cli):
@@ -115,11 +115,7 @@ class Top(Watched):
             while shown.count(b"\x1b[H") < 3:
                 shown += os.read(ours, 65536)
             top.send_signal(signal.SIGINT)
-            try:
-                while piece := os.read(ours, 65536):
-                    shown += piece
-            except OSError:  # So Linux says that nobody holds the other end any more.
-                pass
+            shown += read_to_end(ours)
             self.assertEqual(top.wait(WATCHDOG_SECONDS), 0)
         os.close(ours)
         self.assertTrue(shown.startswith(b"\x1b[?1049h"), shown)

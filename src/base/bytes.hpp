@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace weft::base {
 
@@ -11,6 +12,17 @@ inline constexpr std::size_t kLineBytes = 64;
 /// `value` rounded up to a multiple of `unit`, a power of two.
 constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t unit) noexcept {
   return (value + unit - 1) & ~(unit - 1);
+}
+
+/// memcpy, without a call where it is a number that is copied.
+inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) noexcept {
+  if (size == sizeof(std::uint64_t)) {
+    std::memcpy(to, from, sizeof(std::uint64_t));
+  } else if (size == sizeof(std::uint32_t)) {
+    std::memcpy(to, from, sizeof(std::uint32_t));
+  } else if (size != 0) {
+    std::memcpy(to, from, size);
+  }
 }
 
 constexpr bool is_power_of_two(std::uint64_t value) noexcept {

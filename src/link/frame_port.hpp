@@ -50,7 +50,7 @@ class FramePort {
       std::memcpy(at, references.data(), references.size_bytes());
       at += references.size_bytes();
     }
-    if (!payload.empty()) std::memcpy(at, payload.data(), payload.size());
+    base::copy_bytes(at, payload.data(), payload.size());
     const std::uint64_t where = out.commit(bytes);
     if (position != nullptr) *position = where;
     return true;

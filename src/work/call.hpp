@@ -122,6 +122,13 @@ inline void copy_short(std::byte* to, const std::byte* from) noexcept {
   }
 }
 
+/// The same for a payload of any length, into room for kShortBytes at least.
+inline void copy_payload(std::byte* to, const std::byte* from, std::size_t bytes) noexcept {
+  if (bytes <= kShortBytes) [[likely]]
+    return copy_short(to, from);
+  std::memcpy(to, from, bytes);
+}
+
 /// One submitted task, from submit to the end of its Execution. Two cache lines; an empty task touches the first alone.
 ///
 /// Owner: its pool's CallTable; kept by the Execution handle and, until it is settled, by the pool.

@@ -10,6 +10,7 @@
 #include "work/faults.hpp"
 #include "work/initialized.hpp"
 #include "work/output.hpp"
+#include "work/pool_core.hpp"
 
 namespace weft::detail {
 

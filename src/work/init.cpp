@@ -41,9 +41,7 @@ bool in_worker() noexcept { return worker; }
 
 namespace work {
 
-void require_unforked() {
-  if (!process::in_forked_child()) [[likely]]
-    return;
+void throw_forked() {
   throw Error{
       "weft was in use before fork(), and its threads and shared memory are not in this child: start "
       "programs with "

@@ -133,18 +133,8 @@ void PoolCore::stop_serving(Peer& peer) noexcept {
   peer.listed_idle = false;
 }
 
-void PoolCore::no_longer_sent(Peer& peer, Call& call) noexcept {
-  peer.sent.remove(call);
-  call.peer = nullptr;
-  if (!peer.sent.empty() && peer.sent.front()->timed) [[unlikely]]
-    start_clock(peer);
-  if (!peer.sent.empty() || peer.listed_idle || peer.state != Peer::State::serving) return;
-  idle_.push_back(&peer);  // start_serving() has made the room
-  peer.listed_idle = true;
-}
-
 bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
-  if (!payload.bytes.empty()) peer.port.out.warm();
+  if (payload.bytes.size() > kShortBytes) peer.port.out.warm();
   wire::FrameHeader header;
   header.slot = call.slot();
   header.generation = call.generation();

@@ -17,17 +17,18 @@
 #include <weft/pool.hpp>
 #include <weft/worker_store.hpp>
 
+#include "base/first_look.hpp"
 #include "base/mutex.hpp"
 #include "base/unique_fd.hpp"
 #include "doorbell/doorbell.hpp"
 #include "fiber/reactor.hpp"
 #include "link/board.hpp"
 #include "memory/region.hpp"
-#include "process/allowance.hpp"
 #include "process/descriptors.hpp"
 #include "work/attendant.hpp"
 #include "work/call.hpp"
 #include "work/call_queue.hpp"
+#include "work/core_options.hpp"
 #include "work/core_status.hpp"
 #include "work/observation.hpp"
 #include "work/peer.hpp"
@@ -37,46 +38,6 @@ namespace weft::work {
 class ParentEnd;
 struct Zygote;
 struct Told;
-
-struct CoreOptions {
-  std::size_t limit = 1;
-  std::uint64_t start_timeout_ns = 0;
-  std::string executable = "/proc/self/exe";
-  std::optional<std::vector<std::string>> environment;
-  std::string working_directory;
-  std::uint64_t initializer = 0;  ///< code id of its entry, 0 for none
-  process::Allowance allowance;
-  Output output = Output::inherit;
-  std::string output_prefix;
-  std::size_t minimum = 0;
-  std::uint64_t idle_timeout_ns = 0;
-  std::uint64_t tasks_per_worker = 0;
-  std::uint64_t worker_age_ns = 0;
-  std::uint64_t worker_memory_bytes = 0;
-  bool measure_times = false;
-  std::uint32_t tasks_at_once = 1;
-  std::size_t queue_limit = 0;
-  bool looks_first = false;  ///< submit() has more to do than to send; PoolCore() finds out itself, and
-  bool all_on_terms =
-      false;  ///< whether something is to be known of every task, which is kept with its terms
-  OnFull on_full = OnFull::wait;
-  Order order = Order::submitted;
-  WorkerKind kind = WorkerKind::exec;
-  unsigned nesting_depth = 0;  ///< of who made the pool
-  bool replace = true;         ///< start another worker for one that ended
-  std::vector<std::shared_ptr<Observer>> observers;
-  std::string what = "pool";  ///< for messages
-  struct Passed {
-    base::UniqueFd descriptor;
-    int number;  ///< there
-  };
-  std::vector<Passed> passed;  ///< to the first worker
-};
-
-/// Workers of this kind can be killed, and have limits, an environment and streams of their own.
-constexpr bool is_process(WorkerKind kind) noexcept {
-  return kind == WorkerKind::exec || kind == WorkerKind::zygote;
-}
 
 /// The reactor of the calling thread. Throws Exhausted.
 fiber::Reactor& own_reactor();
@@ -204,6 +165,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns, detail::ShortValue* value);
   bool wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* value);
   void take_short(Call& call, detail::ShortValue& value) noexcept;
+  [[gnu::always_inline]] inline bool take_at_once(Call& call, detail::ShortValue& value) noexcept;
+  [[nodiscard]] inline bool is_alone(const Peer& peer, const Call& call) const noexcept;
   bool drain(Peer& peer) noexcept;
   // Inlined, since each has one caller: half of its work would be to save and restore registers.
   [[gnu::always_inline]] inline void on_frame(Peer& peer);
@@ -383,6 +346,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
   mutable base::Mutex lock_;  // guards all below
   doorbell::Sleeper sleeper_;
+  base::FirstLook first_look_;  ///< of whoever spins until a call settles
   CallTable calls_;
   CallQueue queue_;
   std::uint64_t last_serial_ = 0;
@@ -441,5 +405,15 @@ class PoolCore::Section {
  private:
   PoolCore& core_;
 };
+
+void PoolCore::no_longer_sent(Peer& peer, Call& call) noexcept {
+  peer.sent.remove(call);
+  call.peer = nullptr;
+  if (!peer.sent.empty() && peer.sent.front()->timed) [[unlikely]]
+    start_clock(peer);
+  if (!peer.sent.empty() || peer.listed_idle || peer.state != Peer::State::serving) return;
+  idle_.push_back(&peer);  // start_serving() has made the room
+  peer.listed_idle = true;
+}
 
 }  // namespace weft::work

@@ -21,6 +21,42 @@ bool PoolCore::ready(Call& call) {
   return call.settled();
 }
 
+/// What drain(), settle() and take_short() do, for the one case that a task alone meets each time: its worker has nothing
+/// else, and a short value has come for it. In any other nothing is done: false.
+bool PoolCore::take_at_once(Call& call, detail::ShortValue& value) noexcept {
+  if (call.peer == nullptr) return false;
+  Peer& peer = *call.peer;
+  ring::Consumer& in = peer.port.in;
+  if (in.peek() != ring::Peek::frame || in.bytes() < sizeof(wire::FrameHeader) ||
+      in.bytes() > sizeof(wire::FrameHeader) + sizeof value.data) {
+    return false;
+  }
+  const wire::FrameHeader header = wire::get(in.data());
+  const bool is_plain = header.kind == wire::Kind::value && header.flags == 0 && header.attachments == 0;
+  if (!is_plain || wire::call_id(header) != call.id || !is_alone(peer, call)) return false;
+  value.encoding = static_cast<Encoding>(header.encoding);
+  value.bytes = in.bytes() - static_cast<std::uint32_t>(sizeof header);
+  copy_payload(value.data, in.data() + sizeof header, value.bytes);
+  value.taken = true;
+  in.release();
+  in.publish_consumed();
+  peer.look_due = false;
+  no_longer_sent(peer, call);
+  ++finished_;
+  calls_.give_back(call);
+  return true;
+}
+
+/// The peer has nothing but this call, and nothing else follows from its end.
+bool PoolCore::is_alone(const Peer& peer, const Call& call) const noexcept {
+  if (peer.sent.front() != &call || peer.sent.back() != &call || peer.state != Peer::State::serving)
+    return false;
+  if (call.has_continuation || call.continuing || call.watched || call.timed || call.has_extra) return false;
+  if (peer.captures || !peer.stops.empty() || !peer.waiting.empty()) return false;
+  if (peer.exchange.returns_waiting() >= base::kReturnsBatch) return false;
+  return queue_.empty() && watchers_.empty() && !keep_;
+}
+
 bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns,
                     detail::ShortValue* value) {
   const std::uint64_t budget = reactor.spin_ticks();
@@ -31,11 +67,17 @@ bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_
     {
       const Section section{*this};
       for (int look = 0; look < 64 && !lock_.contended(); ++look) {
-        // Before the first look too: one that comes before the answer takes its line away from the worker, who then has
-        // to get it back.
-        base::spin_pause();
+        // A look that comes before the answer takes its line away from the worker, who then has to get it back.
+        begin == 0 && look == 0 ? first_look_.wait() : base::spin_pause();
+        if (value != nullptr && take_at_once(call, *value)) {
+          begin == 0 ? first_look_.found_by(look) : reactor.spun(true);
+          return true;
+        }
         if (call.peer != nullptr && drain(*call.peer) && !queue_.empty()) refill();
-        if (call.phase == Phase::settled) break;
+        if (call.phase == Phase::settled) {
+          if (begin == 0) first_look_.found_by(look);
+          break;
+        }
       }
       if (call.phase != Phase::settled) static_cast<void>(poll_locked());
       // A worker has to start first: the thread that starts it wants this lock and this core.
@@ -73,7 +115,7 @@ void PoolCore::take_short(Call& call, detail::ShortValue& value) noexcept {
     return;
   value.encoding = call.encoding;
   value.bytes = call.bytes;
-  copy_short(value.data, call.inline_bytes);
+  copy_payload(value.data, call.payload(), call.bytes);
   value.taken = true;
   calls_.give_back(call);
 }

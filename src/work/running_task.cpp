@@ -9,60 +9,30 @@
 #include "wire/failure.hpp"
 #include "work/exceptions.hpp"
 #include "work/faults.hpp"
-#include "work/inherited_deadline.hpp"
 #include "work/named_tasks.hpp"
 
 namespace weft::work {
 
-namespace {
-
-std::uint64_t call_of(const wire::FrameHeader& header) noexcept {
-  return std::uint64_t{header.generation} << 32 | header.slot;
-}
-
-}  // namespace
-
-WorkerScope::WorkerScope(WorkerLoop& loop, const wire::FrameHeader& header) noexcept
-    : TaskScope{loop.parts_.worker_id, header.deadline_ns}, loop_{loop}, header_{header} {
-  if (header.deadline_ns != 0) [[unlikely]]
-    InheritedDeadline::begin(header.deadline_ns);
-}
-
-WorkerScope::~WorkerScope() {
-  if (header_.deadline_ns != 0) [[unlikely]]
-    InheritedDeadline::end();
-  if (token_.stop_possible()) [[unlikely]]
-    loop_.stop_watch_.done(call_of(header_));
-}
-
 std::stop_token WorkerScope::stop_token() {
-  if (!token_.stop_possible()) token_ = loop_.stop_watch_.token(call_of(header_), header_.deadline_ns);
+  if (!token_.stop_possible()) token_ = loop_.stop_watch_.token(wire::call_id(header_), header_.deadline_ns);
   return token_;
 }
 
 WorkerStore& WorkerScope::store() noexcept { return *loop_.parts_.store; }
 
 std::shared_ptr<detail::ChannelPort> WorkerScope::open_channel(const detail::ChannelName& name) {
-  return loop_.channels().open(call_of(header_), name);
+  return loop_.channels().open(wire::call_id(header_), name);
 }
 
 void WorkerScope::tell_progress(const Progress& progress) {
-  loop_.channels().tell(call_of(header_), progress);
+  loop_.channels().tell(wire::call_id(header_), progress);
 }
 
-RunningTask::RunningTask(WorkerLoop& loop, const wire::FrameHeader& header, std::vector<Buffer>& attachments,
-                         std::span<const std::byte> payload) noexcept
-    : TaskCall{static_cast<Encoding>(header.encoding), payload, attachments, worker_scope_},
-      loop_{loop},
-      header_{header},
-      worker_scope_{loop, header},
-      attachments_{attachments} {
-  if ((header.flags & (wire::kPayloadInBlock | wire::kMeasured)) == 0) [[likely]]
-    return;
-  if ((header.flags & wire::kMeasured) != 0) began_ns_ = base::now_ns();
-  if ((header.flags & wire::kPayloadInBlock) != 0 && !attachments.empty()) {
-    payload_.bytes = attachments.front().bytes();
-    payload_.attachments = std::span<const Buffer>{attachments}.subspan(1);
+void RunningTask::begin() noexcept {
+  if ((header_.flags & wire::kMeasured) != 0) began_ns_ = base::now_ns();
+  if ((header_.flags & wire::kPayloadInBlock) != 0 && !attachments_.empty()) {
+    payload_.bytes = attachments_.front().bytes();
+    payload_.attachments = std::span<const Buffer>{attachments_}.subspan(1);
   }
 }
 

@@ -9,14 +9,24 @@
 
 #include "wire/failure.hpp"
 #include "wire/frame.hpp"
+#include "work/inherited_deadline.hpp"
 #include "work/worker_loop.hpp"
 
 namespace weft::work {
 
 class WorkerScope final : public TaskScope {
  public:
-  WorkerScope(WorkerLoop& loop, const wire::FrameHeader& header) noexcept;
-  ~WorkerScope();
+  WorkerScope(WorkerLoop& loop, const wire::FrameHeader& header) noexcept
+      : TaskScope{loop.parts_.worker_id, header.deadline_ns}, loop_{loop}, header_{header} {
+    if (header.deadline_ns != 0) [[unlikely]]
+      InheritedDeadline::begin(header.deadline_ns);
+  }
+  ~WorkerScope() {
+    if (header_.deadline_ns != 0) [[unlikely]]
+      InheritedDeadline::end();
+    if (token_.stop_possible()) [[unlikely]]
+      loop_.stop_watch_.done(wire::call_id(header_));
+  }
   [[nodiscard]] std::stop_token stop_token() override;
   [[nodiscard]] WorkerStore& store() noexcept override;
 
@@ -34,7 +44,15 @@ class RunningTask final : public detail::TaskCall {
  public:
   /// `attachments` and `payload` as they came; the payload may still lie in the ring.
   RunningTask(WorkerLoop& loop, const wire::FrameHeader& header, std::vector<Buffer>& attachments,
-              std::span<const std::byte> payload) noexcept;
+              std::span<const std::byte> payload) noexcept
+      : TaskCall{static_cast<Encoding>(header.encoding), payload, attachments, worker_scope_},
+        loop_{loop},
+        header_{header},
+        worker_scope_{loop, header},
+        attachments_{attachments} {
+    if ((header.flags & (wire::kPayloadInBlock | wire::kMeasured)) != 0) [[unlikely]]
+      begin();
+  }
 
   void run();
   void decoded() override;
@@ -44,6 +62,8 @@ class RunningTask final : public detail::TaskCall {
   void send_failure(const std::exception_ptr& exception, std::vector<std::uint64_t> thrown);
 
  private:
+  /// What is to be done before the task where its frame's flags ask for more.
+  void begin() noexcept;
   void send_report(const wire::FailureReport& failure);
   void reply(wire::Kind kind, const detail::Payload& payload);
   void reply_with_blocks(wire::FrameHeader header, const detail::Payload& payload);

@@ -186,7 +186,7 @@ class Subject {
           if (stage == "submit_one") CALLGRIND_TOGGLE_COLLECT;
           while (lanes_.worker_position() == done) std::this_thread::yield();
           if (stage == "get_one") CALLGRIND_TOGGLE_COLLECT;
-          static_cast<void>(execution.get());
+          static_cast<void>(std::move(execution).get());
           if (stage == "get_one") CALLGRIND_TOGGLE_COLLECT;
         }
         dump("parent " + std::string{stage} + " plain " + std::to_string(kTasks));

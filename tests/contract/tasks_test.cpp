@@ -133,6 +133,13 @@ TEST_F(Tasks, whose_value_is_taken_at_once_leave_nothing_to_ask_for) {
   EXPECT_FALSE(with_long_value.valid());
 }
 
+TEST_F(Tasks, have_values_of_any_length_taken_at_once) {
+  for (std::size_t size = 0; size <= 300; ++size) {
+    const std::string text(size, static_cast<char>('a' + size % 26));
+    ASSERT_EQ(pool.submit([](std::string some) { return some; }, text).get(), text);
+  }
+}
+
 TEST_F(Tasks, give_the_same_value_each_time_they_are_asked) {
   auto inline_value = pool.submit<twice>(4);
   auto block_value = pool.submit<greet>(std::string(50'000, 'x'));

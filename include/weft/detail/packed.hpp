@@ -26,12 +26,12 @@ struct Payload {
   std::span<const Buffer> attachments;
 };
 
-/// A value without attachments that fits a frame of one line, copied out of its call.
+/// A value without attachments that fits a frame of a few lines, copied out of its frame or call.
 struct ShortValue {
   bool taken = false;
   Encoding encoding = Encoding::nothing;
   std::uint32_t bytes = 0;
-  alignas(8) std::byte data[24];  // NOLINT: filled in when it is taken
+  alignas(8) std::byte data[216];  // NOLINT: filled in when it is taken
 
   [[nodiscard]] Payload payload() const noexcept { return {encoding, {data, bytes}, {}}; }
 };

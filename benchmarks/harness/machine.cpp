@@ -20,6 +20,12 @@ namespace weft::bench {
 
 namespace {
 
+#ifdef __OPTIMIZE__
+constexpr const char* kCompiler = __VERSION__;
+#else
+constexpr const char* kCompiler = __VERSION__ ", not optimising: not to quote";
+#endif
+
 // The value of the first line of /proc/cpuinfo that begins with `key`, or "".
 std::string cpuinfo(const std::string& key) {
   std::ifstream file{"/proc/cpuinfo"};
@@ -80,7 +86,7 @@ std::vector<Fact> machine_facts() {
       {"governor", first_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "unknown")},
       {"idle driver", first_line("/sys/devices/system/cpu/cpuidle/current_driver", "unknown")},
       {"mitigations", mitigations()},
-      {"compiler", __VERSION__},
+      {"compiler", kCompiler},
       {"load average at the start", fmt::format("{:.2f}", load[0])},
       {"timer", fmt::format("{:.1f} ns in steps of {:.1f} ns, taken off each measurement",
                             Timer::cost() * Timer::tick_ns(), Timer::step() * Timer::tick_ns())},

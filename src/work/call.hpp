@@ -92,7 +92,7 @@ std::uint64_t sooner(std::uint64_t one, std::uint64_t other) noexcept;
 /// Throws ArgumentError.
 Terms terms_of(const TaskOptions& options);
 
-/// What a call has beside its two lines when it needs it: big payloads, blocks, continuations.
+/// What a call has beside its line when it needs it: big payloads, blocks, continuations, somebody who sleeps.
 struct CallExtra {
   std::unique_ptr<std::byte[]> bytes;
   std::size_t capacity = 0;
@@ -107,6 +107,7 @@ struct CallExtra {
   std::vector<Continuation> continuations;
   std::shared_ptr<Hearing> hearing;         ///< of its failure, where there are callbacks
   std::stop_source stop{std::nostopstate};  ///< while Phase::running
+  fiber::Waker waker;                       ///< of whoever waits for the call, while Call::waited_for
   Watcher* watchers = nullptr;              ///< of Gatherings that wait for the call among others; linked
   std::shared_ptr<Talk> talk;               ///< what the task and its submitter say to each other meanwhile
 };
@@ -129,25 +130,32 @@ inline void copy_payload(std::byte* to, const std::byte* from, std::size_t bytes
   std::memcpy(to, from, bytes);
 }
 
-/// One submitted task, from submit to the end of its Execution. Two cache lines; an empty task touches the first alone.
+/// What a call has beside its line, and an empty task does not touch.
+struct CallRest {
+  std::unique_ptr<CallExtra> extra;  ///< stays with the slot, warm, between its calls
+  std::byte inline_bytes[kShortBytes];
+};
+static_assert(sizeof(CallRest) == 32);
+
+/// One submitted task, from submit to the end of its Execution. A cache line; its CallRest lies apart, so that of a queue of
+/// millions each takes 96 bytes.
 ///
 /// Owner: its pool's CallTable; kept by the Execution handle and, until it is settled, by the pool.
 /// Threads: `state` any; the rest under the pool's lock until settled, then the handle's alone.
 struct alignas(64) Call {
-  // Line 0.
   base::Atomic<std::uint32_t> state{0};  ///< kSettled once the result may be read
   std::uint32_t bytes = 0;               ///< of the payload: arguments while queued, result once settled
   Phase phase = Phase::free;
   Ending ending = Ending::value;
   Encoding encoding = Encoding::nothing;
   bool abandoned : 1 = false;         ///< the Execution is gone: free at settling
-  bool waited_for : 1 = false;        ///< `waker` wants to know
-  bool has_continuation : 1 = false;  ///< extra->continuations wait for the settling
+  bool waited_for : 1 = false;        ///< extra()->waker wants to know
+  bool has_continuation : 1 = false;  ///< extra()->continuations wait for the settling
   bool continuing : 1 = false;        ///< they run just now: the call must stay
-  bool watched : 1 = false;           ///< extra->watchers want to know, or extra->talk
-  bool timed : 1 = false;             ///< extra->terms hold
+  bool watched : 1 = false;           ///< extra()->watchers want to know, or extra()->talk
+  bool timed : 1 = false;             ///< extra()->terms hold
   bool stop_asked : 1 = false;        ///< cancel() came when it had begun, or might have
-  bool has_extra : 1 = false;         ///< `extra` is used by this call
+  bool has_extra : 1 = false;         ///< extra() is used by this call
   std::uint16_t flags = 0;
   Priority priority = Priority::normal;
   bool withdrawn = false;  ///< its frame was, too late to know whether it runs: the arguments are kept here
@@ -159,10 +167,6 @@ struct alignas(64) Call {
   Peer* peer = nullptr;        ///< while sent
   Call* next = nullptr;        ///< in the free list, the queue or the worker's list of sent calls
   Call* previous = nullptr;
-  // Line 1.
-  fiber::Waker waker;
-  std::unique_ptr<CallExtra> extra;  ///< stays with the slot, warm, between its calls
-  std::byte inline_bytes[40];
 
   static constexpr std::uint32_t kSettled = 1;
 
@@ -173,14 +177,22 @@ struct alignas(64) Call {
     // SYNC call-settled: the ending and its payload.
     return state.load(base::acquire) == kSettled;
   }
-  void waked_by(const fiber::Waker& by) noexcept {
-    waker = by;
-    waited_for = true;
+  [[nodiscard]] inline CallRest& rest() noexcept;
+  [[nodiscard]] inline const CallRest& rest() const noexcept;
+  [[nodiscard]] CallExtra* extra() const noexcept { return rest().extra.get(); }
+  /// What is used so leaves nothing to be cleared (has_extra stays as it is): a buffer, a waker.
+  [[nodiscard]] CallExtra& kept_extra() {
+    if (!rest().extra) rest().extra = std::make_unique<CallExtra>();
+    return *rest().extra;
   }
   [[nodiscard]] CallExtra& more() {
-    if (!extra) extra = std::make_unique<CallExtra>();
+    CallExtra& all = kept_extra();
     has_extra = true;
-    return *extra;
+    return all;
+  }
+  void waked_by(const fiber::Waker& by) {
+    kept_extra().waker = by;
+    waited_for = true;
   }
   /// Copies a payload in: into the call itself if it fits, else into a buffer that later payloads reuse.
   void store(const std::byte* from, std::uint32_t size) {
@@ -192,25 +204,37 @@ struct alignas(64) Call {
   void store_behind_header(std::span<const std::byte> body) {
     if (body.size() > kShortBytes) return store(body.data(), static_cast<std::uint32_t>(body.size()));
     bytes = static_cast<std::uint32_t>(body.size());
-    copy_short(inline_bytes, body.data());
+    copy_short(rest().inline_bytes, body.data());
   }
   [[nodiscard]] std::byte* room_for(std::uint32_t size) {
-    if (size <= sizeof inline_bytes) return inline_bytes;
-    // A call that uses nothing but the buffer leaves nothing to be cleared: has_extra stays as it is.
-    if (!extra) extra = std::make_unique<CallExtra>();
-    CallExtra& big = *extra;
+    if (size <= kShortBytes) return rest().inline_bytes;
+    CallExtra& big = kept_extra();
     if (big.capacity < size) {
       big.bytes = std::make_unique_for_overwrite<std::byte[]>(size);
       big.capacity = size;
     }
     return big.bytes.get();
   }
-  [[nodiscard]] bool is_pinned() const noexcept { return timed && extra->terms.worker != 0; }
+  [[nodiscard]] bool is_pinned() const noexcept { return timed && extra()->terms.worker != 0; }
   [[nodiscard]] const std::byte* payload() const noexcept {
-    return bytes <= sizeof inline_bytes ? inline_bytes : extra->bytes.get();
+    return bytes <= kShortBytes ? rest().inline_bytes : extra()->bytes.get();
   }
 };
-static_assert(sizeof(Call) == 128);
+static_assert(sizeof(Call) == 64);
+
+/// As many calls as are made at once, in the order of their slots.
+struct CallBlock {
+  static constexpr std::uint32_t kCalls = 256;
+  Call calls[kCalls];
+  CallRest rests[kCalls];
+};
+
+inline CallRest& Call::rest() noexcept {
+  const std::size_t index = slot() % CallBlock::kCalls;
+  // The first of a block's calls stands where the block does.
+  return reinterpret_cast<CallBlock*>(this - index)->rests[index];
+}
+inline const CallRest& Call::rest() const noexcept { return const_cast<Call*>(this)->rest(); }
 
 /// A queue of calls, first in first out, linked through the calls themselves; removal from the middle is O(1).
 class CallList {
@@ -274,20 +298,20 @@ class CallTable {
   /// The sent call in `slot` of `generation`, or nullptr: then whoever named it is not to be trusted.
   [[nodiscard]] Call* find(std::uint32_t slot, std::uint32_t generation) noexcept {
     if (slot >= slots_) return nullptr;
-    Call& call = blocks_[slot / kBlock][slot % kBlock];
+    Call& call = at(slot);
     return call.generation() == generation && call.phase == Phase::sent ? &call : nullptr;
   }
   /// The call in `slot`, whatever it is at; nullptr if there is no such slot.
-  [[nodiscard]] Call* in(std::uint32_t slot) noexcept {
-    return slot < slots_ ? &blocks_[slot / kBlock][slot % kBlock] : nullptr;
-  }
+  [[nodiscard]] Call* in(std::uint32_t slot) noexcept { return slot < slots_ ? &at(slot) : nullptr; }
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
 
  private:
-  static constexpr std::uint32_t kBlock = 256;
+  [[nodiscard]] Call& at(std::uint32_t slot) noexcept {
+    return blocks_[slot / CallBlock::kCalls]->calls[slot % CallBlock::kCalls];
+  }
   void grow();
   static void clear_extra(Call& call) noexcept;
-  std::vector<std::unique_ptr<Call[]>> blocks_;
+  std::vector<std::unique_ptr<CallBlock>> blocks_;
   std::uint32_t slots_ = 0;
   Call* free_ = nullptr;
   std::size_t in_use_ = 0;

@@ -25,7 +25,7 @@ namespace detail {
 namespace {
 
 std::span<const Buffer> attachments_of(const work::Call& call) {
-  return call.has_extra ? std::span<const Buffer>{call.extra->attachments} : std::span<const Buffer>{};
+  return call.has_extra ? std::span<const Buffer>{call.extra()->attachments} : std::span<const Buffer>{};
 }
 
 /// The payload as it came, out of its block if it lies in one.
@@ -38,18 +38,20 @@ Payload payload_of(const work::Call& call) {
   return payload;
 }
 
-std::string output_of(const work::Call& call) { return call.has_extra ? call.extra->output : std::string{}; }
+std::string output_of(const work::Call& call) {
+  return call.has_extra ? call.extra()->output : std::string{};
+}
 
 /// The task stopped because it was asked to: says by whom. Returns if nobody had.
 void throw_stopped(const work::Call& call) {
   if (!call.has_extra) return;
-  const work::Terms& terms = call.extra->terms;
+  const work::Terms& terms = call.extra()->terms;
   const Verdict verdict{.may_have_run = true, .retry_is_safe = false, .worker_survived = true};
   // The worker keeps the deadline itself, so that it may come before this side's own notice of it.
   if (terms.deadline_ns != 0 && terms.deadline_ns <= base::now_ns())
     throw TimedOut{"the task stopped, since its deadline has passed", verdict};
-  if (terms.is_late) throw TimedOut{"the task stopped, since " + call.extra->reason, verdict};
-  if (call.stop_asked) throw Cancelled{call.extra->reason, true};
+  if (terms.is_late) throw TimedOut{"the task stopped, since " + call.extra()->reason, verdict};
+  if (call.stop_asked) throw Cancelled{call.extra()->reason, true};
 }
 
 [[noreturn]] void throw_failure(const work::Call& call) {
@@ -101,12 +103,12 @@ Payload CallHandle::value(Asks who) const {
     case work::Ending::failure:
       throw_failure(*call_);
     case work::Ending::exception:
-      std::rethrow_exception(call_->extra->exception);
+      std::rethrow_exception(call_->extra()->exception);
   }
   Payload payload = payload_of(*call_);
   if ((call_->flags & wire::kPayloadInBlock) != 0 && payload.encoding == Encoding::values) {
     // Values are verified as a whole and then read, so they must not change in between: a private copy, once.
-    work::CallExtra& extra = *call_->extra;
+    work::CallExtra& extra = *call_->extra();
     if (!extra.bytes || extra.copied != payload.bytes.data()) {
       extra.bytes = std::make_unique_for_overwrite<std::byte[]>(payload.bytes.size());
       extra.capacity = payload.bytes.size();
@@ -127,8 +129,8 @@ void CallHandle::unheard(std::exception_ptr failure) const {
 std::string CallHandle::output() const { return call_->settled() ? output_of(*call_) : std::string{}; }
 
 std::optional<TaskTimes> CallHandle::times() const {
-  if (!call_->settled() || !call_->has_extra || call_->extra->terms.submitted_ns == 0) return std::nullopt;
-  return call_->extra->measured.times(call_->extra->terms);
+  if (!call_->settled() || !call_->has_extra || call_->extra()->terms.submitted_ns == 0) return std::nullopt;
+  return call_->extra()->measured.times(call_->extra()->terms);
 }
 
 bool CallHandle::cancel(const std::string& reason) {

@@ -34,7 +34,7 @@ class CallQueue {
   [[nodiscard]] std::size_t size_of_ready() const noexcept;
   /// True unless its share has as many tasks with workers as it may.
   [[nodiscard]] static bool may_go(const Call& call) noexcept {
-    return !call.timed || call.extra->terms.share == nullptr || call.extra->terms.share->has_place();
+    return !call.timed || call.extra()->terms.share == nullptr || call.extra()->terms.share->has_place();
   }
 
   void push_back(Call& call) noexcept {
@@ -66,7 +66,7 @@ class CallQueue {
  private:
   static std::size_t level(const Call& call) noexcept { return static_cast<std::size_t>(call.priority); }
   CallList& list_of(const Call& call) noexcept {
-    Share* const share = call.timed ? call.extra->terms.share : nullptr;
+    Share* const share = call.timed ? call.extra()->terms.share : nullptr;
     return (share == nullptr ? own_ : *share).waiting[level(call)];
   }
   /// Of those of one priority, the first of the share whose turn it is among those that `may` go.

@@ -28,7 +28,7 @@ std::chrono::microseconds cpu_time(const rusage& usage) noexcept {
 
 std::string describe_call(const Call& call) {
   std::string name = task_name(call.function, (call.flags & wire::kNamed) != 0);
-  const std::uint32_t deaths = call.timed ? call.extra->terms.deaths : 0;
+  const std::uint32_t deaths = call.timed ? call.extra()->terms.deaths : 0;
   if (deaths == 0) return name;
   return name + " (which " + std::to_string(deaths) + (deaths == 1 ? " worker" : " workers") +
          " had died of before)";

@@ -48,7 +48,7 @@ ExceptionInfo summary(const wire::FailureReport& report) {
 /// What the worker said of the failure; it may lie in a block, which the worker can still write.
 std::vector<std::byte> report_of(const Call& call) {
   std::span<const std::byte> bytes{call.payload(), call.bytes};
-  if ((call.flags & wire::kPayloadInBlock) != 0) bytes = call.extra->attachments.front().bytes();
+  if ((call.flags & wire::kPayloadInBlock) != 0) bytes = call.extra()->attachments.front().bytes();
   if (bytes.size() > wire::kFailureBytesMax) return {};
   return {bytes.begin(), bytes.end()};
 }
@@ -77,16 +77,16 @@ bool Observation::note(What what, const Peer& peer, std::string reason) {
 }
 
 bool Observation::note(What what, const Call& call, bool is_thread) {
-  const Measured& measured = call.extra->measured;
+  const Measured& measured = call.extra()->measured;
   Event event{.what = what, .is_thread = is_thread, .is_named = (call.flags & wire::kNamed) != 0};
   event.task = measured.task;
   event.function = call.function;
   event.thread = this_thread();
-  event.times = measured.times(call.extra->terms);
+  event.times = measured.times(call.extra()->terms);
   if (what == What::task_settled) {
     event.ending = call.ending;
     if (call.ending == Ending::failure) event.payload = report_of(call);
-    if (call.ending == Ending::exception) event.failure = call.extra->exception;
+    if (call.ending == Ending::exception) event.failure = call.extra()->exception;
   }
   return push(std::move(event));
 }

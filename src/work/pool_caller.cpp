@@ -108,13 +108,13 @@ void PoolCore::run_soon(Call& call) {
   call.more().stop = std::stop_source{};
   ++running_here_;
   if (call.timed) {
-    call.extra->terms.began_ns = base::now_ns();
+    call.extra()->terms.began_ns = base::now_ns();
     next_timer(call);
-    if (call.extra->terms.submitted_ns != 0) {
-      Measured& measured = call.extra->measured;
+    if (call.extra()->terms.submitted_ns != 0) {
+      Measured& measured = call.extra()->measured;
       measured.worker = kWorkerId;
       measured.pid = ::getpid();
-      measured.handed_ns = call.extra->terms.began_ns;
+      measured.handed_ns = call.extra()->terms.began_ns;
       observe(Observation::What::task_begun, call);
     }
   }
@@ -131,7 +131,7 @@ void PoolCore::run_here(Call& call) {
                                                                  " could not start: " + why}));
   }
   // Nobody else writes what is read here: others may but add a reason to stop.
-  const CallExtra& extra = *call.extra;
+  const CallExtra& extra = *call.extra();
   std::span<const Buffer> attachments = extra.attachments;
   std::span<const std::byte> bytes{call.payload(), call.bytes};
   if ((call.flags & wire::kPayloadInBlock) != 0) {
@@ -146,14 +146,14 @@ void PoolCore::run_here(Call& call) {
   const Section section{*this};
   --running_here_;
   if (call.timed) note_times(call, extra.terms.began_ns, base::now_ns() - extra.terms.began_ns);
-  if (!call.extra->talk) call.extra->talk = std::make_shared<Talk>();
-  call.extra->talk->progress = news;
-  call.extra->stop = std::stop_source{std::nostopstate};
+  if (!call.extra()->talk) call.extra()->talk = std::make_shared<Talk>();
+  call.extra()->talk->progress = news;
+  call.extra()->stop = std::stop_source{std::nostopstate};
   call.encoding = task.encoding;
   call.flags = static_cast<std::uint16_t>(call.flags & wire::kNamed);
   call.ending = task.ending.value_or(Ending::failure);
   call.store(task.bytes.data(), static_cast<std::uint32_t>(task.bytes.size()));
-  call.extra->attachments = std::move(task.attachments);
+  call.extra()->attachments = std::move(task.attachments);
   ++(call.ending == Ending::value ? finished_ : failed_);
   settle(call);
 }

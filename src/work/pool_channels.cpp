@@ -67,7 +67,7 @@ Progress PoolCore::progress(Call& call) {
   {
     const Section section{*this};
     if (call.phase == Phase::sent) static_cast<void>(drain(*call.peer));
-    if (call.has_extra && call.extra->talk) news = call.extra->talk->progress;
+    if (call.has_extra && call.extra()->talk) news = call.extra()->talk->progress;
   }
   return news ? news->latest() : Progress{};
 }
@@ -188,7 +188,7 @@ void PoolCore::on_talk(Peer& peer, const wire::FrameHeader& header, std::span<co
 }
 
 void PoolCore::on_open(Peer& peer, Call& call, const wire::FrameHeader& header, ParentEnd* end) {
-  std::vector<std::shared_ptr<ParentEnd>>& ends = call.extra->talk->ends;
+  std::vector<std::shared_ptr<ParentEnd>>& ends = call.extra()->talk->ends;
   WEFT_FAILURE_POINT("channel.open.taken");
   const ChannelId id{call.id, header.function, header.deadline_ns};
   call.watched = true;
@@ -255,7 +255,7 @@ void PoolCore::end_talk(Talk& talk) noexcept {
 /// Its worker says that the task has not run. If it opened a channel all the same, it lies, and the next worker must not
 /// pay for that.
 void PoolCore::forget_opened(Call& call) noexcept {
-  Talk& talk = *call.extra->talk;
+  Talk& talk = *call.extra()->talk;
   Talk opened;
   std::copy_if(talk.ends.begin(), talk.ends.end(), std::back_inserter(opened.ends),
                [](const auto& end) { return end->is_open(); });
@@ -264,8 +264,8 @@ void PoolCore::forget_opened(Call& call) noexcept {
 }
 
 bool has_talked(const Call& call) noexcept {
-  if (!call.has_extra || !call.extra->talk) return false;
-  const auto& ends = call.extra->talk->ends;
+  if (!call.has_extra || !call.extra()->talk) return false;
+  const auto& ends = call.extra()->talk->ends;
   return std::any_of(ends.begin(), ends.end(), [](const auto& end) { return end->is_open(); });
 }
 

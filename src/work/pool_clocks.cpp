@@ -53,13 +53,13 @@ void PoolCore::set_terms(Call& call, const Terms& terms, const detail::Payload& 
     own.share = &queue_.share_of(std::this_thread::get_id());
   if (own.retries != 0) {
     call.store(payload.bytes.data(), static_cast<std::uint32_t>(payload.bytes.size()));
-    call.extra->attachments.assign(payload.attachments.begin(), payload.attachments.end());
+    call.extra()->attachments.assign(payload.attachments.begin(), payload.attachments.end());
   }
   if (options_.measure_times || own.is_measured || observation_) {
     own.submitted_ns = base::now_ns();
     call.flags |= wire::kMeasured;
-    call.extra->measured = {};
-    if (observation_) call.extra->measured.task = Observation::next_task();
+    call.extra()->measured = {};
+    if (observation_) call.extra()->measured.task = Observation::next_task();
     observe(Observation::What::task_submitted, call);
   }
   if (own.start_within_ns != 0) own.start_by_ns = base::now_ns() + own.start_within_ns;
@@ -67,7 +67,7 @@ void PoolCore::set_terms(Call& call, const Terms& terms, const detail::Payload& 
 }
 
 void PoolCore::set_timer(Call& call, std::uint64_t at_ns) {
-  Terms& terms = call.extra->terms;
+  Terms& terms = call.extra()->terms;
   Attendant::get().cancel(terms.timer);
   if (at_ns == 0) return;
   terms.timer =
@@ -78,22 +78,22 @@ void PoolCore::set_timer(Call& call, std::uint64_t at_ns) {
 
 /// The call is settled: nothing of it is due any more.
 void PoolCore::drop_terms(Call& call) noexcept {
-  if (call.extra->terms.submitted_ns != 0) {
-    call.extra->measured.settled_ns = base::now_ns();
+  if (call.extra()->terms.submitted_ns != 0) {
+    call.extra()->measured.settled_ns = base::now_ns();
     observe(Observation::What::task_settled, call);
   }
   give_up_place(call);
   call.timed = false;
-  Attendant::get().cancel(call.extra->terms.timer);
+  Attendant::get().cancel(call.extra()->terms.timer);
 }
 
 /// Its answer has come, and says when it began and how long it ran. What took the rest of the time was waiting.
 void PoolCore::note_times(Call& call, std::uint64_t begun_ns, std::uint64_t ran_ns) {
-  const std::uint64_t submitted = call.extra->terms.submitted_ns;
+  const std::uint64_t submitted = call.extra()->terms.submitted_ns;
   if (submitted == 0) return;
   const std::uint64_t now = base::now_ns();
   const std::uint64_t ran = std::min(ran_ns, now - submitted);
-  Measured& measured = call.extra->measured;
+  Measured& measured = call.extra()->measured;
   // Another process says so; one that had no time for it says 0.
   measured.begun_ns = std::clamp(begun_ns != 0 ? begun_ns : measured.handed_ns, submitted, now - ran);
   measured.ended_ns = measured.begun_ns + ran;
@@ -105,8 +105,8 @@ void PoolCore::note_times(Call& call, std::uint64_t begun_ns, std::uint64_t ran_
 /// A worker has it.
 void PoolCore::sent_on_terms(Peer& peer, Call& call) {
   take_place(call);
-  if (call.extra->terms.submitted_ns != 0) {
-    Measured& measured = call.extra->measured;
+  if (call.extra()->terms.submitted_ns != 0) {
+    Measured& measured = call.extra()->measured;
     measured.sent_ns = base::now_ns();
     measured.worker = peer.id;
     measured.pid = peer.child.pid;
@@ -118,9 +118,9 @@ void PoolCore::sent_on_terms(Peer& peer, Call& call) {
 /// A task on terms is the first of those that its worker has: it runs, or is about to.
 void PoolCore::start_clock(Peer& peer) {
   Call& call = *peer.sent.front();
-  Terms& terms = call.extra->terms;
-  if (terms.submitted_ns != 0 && call.extra->measured.handed_ns == 0) {
-    call.extra->measured.handed_ns = base::now_ns();
+  Terms& terms = call.extra()->terms;
+  if (terms.submitted_ns != 0 && call.extra()->measured.handed_ns == 0) {
+    call.extra()->measured.handed_ns = base::now_ns();
     observe(Observation::What::task_begun, call);
   }
   if (terms.began_ns != 0 || (terms.stop_after_ns == 0 && terms.run_limit_ns == 0)) return;
@@ -129,7 +129,7 @@ void PoolCore::start_clock(Peer& peer) {
 }
 
 void PoolCore::next_timer(Call& call) {
-  const Terms& terms = call.extra->terms;
+  const Terms& terms = call.extra()->terms;
   std::uint64_t next = terms.is_late ? 0 : terms.deadline_ns;
   if (terms.began_ns == 0) return set_timer(call, sooner(next, terms.start_by_ns));
   if (terms.stop_after_ns != 0 && !terms.is_late) next = sooner(next, terms.began_ns + terms.stop_after_ns);
@@ -140,10 +140,10 @@ void PoolCore::next_timer(Call& call) {
 void PoolCore::on_time(std::uint32_t slot, std::uint64_t serial) {
   const Section section{*this};
   Call* const call = calls_.in(slot);
-  if (call == nullptr || !call->timed || call->extra->terms.serial != serial) return;
+  if (call == nullptr || !call->timed || call->extra()->terms.serial != serial) return;
   if (call->phase == Phase::sent) static_cast<void>(drain(*call->peer));
-  if (!call->timed || call->extra->terms.serial != serial) return;  // the answer has just come
-  Terms& terms = call->extra->terms;
+  if (!call->timed || call->extra()->terms.serial != serial) return;  // the answer has just come
+  Terms& terms = call->extra()->terms;
   const std::uint64_t now = base::now_ns();
   const bool deadline_passed = terms.deadline_ns != 0 && terms.deadline_ns <= now && !terms.is_late;
   const bool start_passed = terms.start_by_ns != 0 && terms.start_by_ns <= now;
@@ -178,18 +178,18 @@ bool PoolCore::take_back(Call& call) {
 }
 
 void PoolCore::stop_late(Call& call, const std::string& reason) {
-  call.extra->terms.is_late = true;
-  call.extra->reason = reason;
+  call.extra()->terms.is_late = true;
+  call.extra()->reason = reason;
   ask_to_stop(call);
 }
 
 /// A task that goes on beyond its limit ends with its worker.
 void PoolCore::end_by_limit(Call& call) {
   Peer& peer = *call.peer;
-  peer.late_serial = call.extra->terms.serial;
+  peer.late_serial = call.extra()->terms.serial;
   peer.last_words = "worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
                     ") was killed, since " + describe_call(call) + " ran for more than " +
-                    in_ms(call.extra->terms.run_limit_ns) + " (TaskOptions::run_limit)";
+                    in_ms(call.extra()->terms.run_limit_ns) + " (TaskOptions::run_limit)";
   stop_serving(peer);
   process::kill(peer.child, SIGKILL);
   if (!queue_.empty()) want_workers();
@@ -197,10 +197,10 @@ void PoolCore::end_by_limit(Call& call) {
 
 /// Its worker died under it: true if it may run again, and is in the queue for that.
 bool PoolCore::retry(const Peer& gone, Call& call) {
-  if (!call.timed || call.extra->terms.retries == 0 || call.stop_asked) return false;
+  if (!call.timed || call.extra()->terms.retries == 0 || call.stop_asked) return false;
   if (has_talked(call)) return false;  // its submitter has heard of the first attempt
-  if (gone.killed || !gone.violation.empty() || gone.late_serial == call.extra->terms.serial) return false;
-  Terms& terms = call.extra->terms;
+  if (gone.killed || !gone.violation.empty() || gone.late_serial == call.extra()->terms.serial) return false;
+  Terms& terms = call.extra()->terms;
   --terms.retries;
   ++terms.deaths;
   no_longer_handed(call);

@@ -143,7 +143,7 @@ bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
   header.encoding = static_cast<std::uint8_t>(call.encoding);
   header.flags = call.flags;
   if (call.timed) [[unlikely]]
-    header.deadline_ns = call.extra->terms.deadline_ns;
+    header.deadline_ns = call.extra()->terms.deadline_ns;
   if (!payload.attachments.empty()) [[unlikely]] {
     if (!send_with_blocks(peer, call, header, payload)) return false;
   } else if (!peer.port.send(header, {}, payload.bytes, &call.position)) [[unlikely]] {
@@ -205,7 +205,7 @@ bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header
 /// Sends a call whose arguments it holds itself; back to the front of the queue if there is no room.
 bool PoolCore::resend(Peer& peer, Call& call) {
   detail::Payload payload{call.encoding, {call.payload(), call.bytes}, {}};
-  if (call.has_extra) payload.attachments = call.extra->attachments;
+  if (call.has_extra) payload.attachments = call.extra()->attachments;
   if (send(peer, call, payload) || call.phase == Phase::settled) return true;
   queue_.push_front(call);
   return false;
@@ -252,11 +252,11 @@ bool PoolCore::read_back(Peer& peer, Call& call) {
 bool PoolCore::on_returned(Peer& peer, Call& call) {
   if (!call.withdrawn && !read_back(peer, call)) return false;
   call.withdrawn = false;
-  if (call.has_extra && !call.extra->lent.empty()) {
-    peer.exchange.unlend(call.extra->lent);
-    call.extra->lent.clear();
+  if (call.has_extra && !call.extra()->lent.empty()) {
+    peer.exchange.unlend(call.extra()->lent);
+    call.extra()->lent.clear();
   }
-  if (call.has_extra && call.extra->talk) forget_opened(call);
+  if (call.has_extra && call.extra()->talk) forget_opened(call);
   no_longer_sent(peer, call);
   call.phase = Phase::queued;
   call.next_generation();
@@ -348,7 +348,7 @@ void PoolCore::on_frame(Peer& peer) {
 void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<const std::byte> body) {
   Call* const call = calls_.find(header.slot, header.generation);
   if (call == nullptr || call->peer != &peer) return condemn(peer, "it answered a task that it did not have");
-  if (call->has_extra) call->extra->attachments.clear();
+  if (call->has_extra) call->extra()->attachments.clear();
   if (header.attachments != 0) [[unlikely]] {
     const std::size_t bytes = header.attachments * sizeof(wire::BlockReference);
     if (header.attachments > link::kReferencesMax || body.size() < bytes) {
@@ -406,7 +406,7 @@ void PoolCore::settle(Call& call) noexcept {
   }
   // SYNC call-settled: the ending and its payload.
   call.state.store(Call::kSettled, base::release);
-  if (call.waited_for) call.waker.wake();
+  if (call.waited_for) call.extra()->waker.wake();
 }
 
 bool PoolCore::poll_locked() noexcept {

@@ -185,7 +185,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void enqueue(Call& call, const detail::Payload& payload);
   Peer* next_peer() noexcept;
   Peer* next_peer_with_room() noexcept;
-  inline void no_longer_sent(Peer& peer, Call& call) noexcept;
+  [[gnu::always_inline]] inline void no_longer_sent(Peer& peer, Call& call) noexcept;
   void start_serving(Peer& peer);
   void stop_serving(Peer& peer) noexcept;
   // Time limits and retries: pool_clocks.cpp.

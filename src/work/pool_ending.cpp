@@ -217,7 +217,7 @@ std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStat
         ProtocolViolation{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
                           ") broke the protocol and was killed: " + peer.violation});
   }
-  if (peer.late_serial != 0 && call.timed && call.extra->terms.serial == peer.late_serial)
+  if (peer.late_serial != 0 && call.timed && call.extra()->terms.serial == peer.late_serial)
     return std::make_exception_ptr(TimedOut{peer.last_words, Verdict{true, false, false}});
   if (peer.killed || peer.late_serial != 0)
     return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});

@@ -35,8 +35,8 @@ TaskTimes Measured::times(const Terms& terms) const noexcept {
 }
 
 void note_lost(Call& call) noexcept {
-  if (!call.timed || call.extra->terms.submitted_ns == 0) return;
-  Measured& measured = call.extra->measured;
+  if (!call.timed || call.extra()->terms.submitted_ns == 0) return;
+  Measured& measured = call.extra()->measured;
   measured.begun_ns = measured.handed_ns != 0 ? measured.handed_ns : measured.sent_ns;
   measured.ended_ns = base::now_ns();
 }
@@ -44,7 +44,7 @@ void note_lost(Call& call) noexcept {
 /// The worker that had it has it no more, and it has not settled.
 void PoolCore::no_longer_handed(Call& call) noexcept {
   give_up_place(call);
-  Measured& measured = call.extra->measured;
+  Measured& measured = call.extra()->measured;
   measured = {.task = measured.task};
 }
 

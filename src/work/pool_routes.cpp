@@ -28,14 +28,14 @@ void PoolCore::release_share(Share& share) noexcept {
 }
 
 void PoolCore::take_place(Call& call) noexcept {
-  Terms& terms = call.extra->terms;
+  Terms& terms = call.extra()->terms;
   if (terms.share == nullptr || terms.has_place) return;
   terms.has_place = true;
   ++terms.share->places;
 }
 
 void PoolCore::give_up_place(Call& call) noexcept {
-  Terms& terms = call.extra->terms;
+  Terms& terms = call.extra()->terms;
   if (terms.share == nullptr) return;
   if (terms.has_place) --terms.share->places;
   terms.has_place = false;
@@ -54,7 +54,7 @@ void PoolCore::unqueue(Call& call) noexcept {
 }
 
 void PoolCore::submit_pinned(Call& call, const detail::Payload& payload) {
-  Peer* const peer = find_peer(call.extra->terms.worker);
+  Peer* const peer = find_peer(call.extra()->terms.worker);
   if (peer == nullptr || peer->state != Peer::State::serving)
     return settle_with(call,
                        std::make_exception_ptr(Closed{"the worker that the task was meant for has ended"}));

@@ -41,8 +41,8 @@ void run_callback(const std::function<void()>& callback) {
 void PoolCore::tell(Call& call) noexcept {
   if (call.watched) {
     call.watched = false;
-    Gathering::tell(std::exchange(call.extra->watchers, nullptr), call.ending != Ending::value);
-    if (call.extra->talk) end_talk(*call.extra->talk);
+    Gathering::tell(std::exchange(call.extra()->watchers, nullptr), call.ending != Ending::value);
+    if (call.extra()->talk) end_talk(*call.extra()->talk);
   }
   if (!call.has_continuation) return;
   call.has_continuation = false;
@@ -52,14 +52,14 @@ void PoolCore::tell(Call& call) noexcept {
 }
 
 void PoolCore::run_continuations(Call& call) {
-  const std::vector<Continuation> continuations = std::move(call.extra->continuations);
+  const std::vector<Continuation> continuations = std::move(call.extra()->continuations);
   for (const Continuation& each : continuations) run_callback(each.step);
   std::shared_ptr<PoolCore> last;
   std::shared_ptr<Hearing> hearing;  // it may call the program: after the lock
   const Section section{*this};
   call.continuing = false;
   if (call.abandoned) {
-    hearing.swap(call.extra->hearing);
+    hearing.swap(call.extra()->hearing);
     calls_.give_back(call);
   }
   if (calls_.in_use() == 0) last.swap(keep_);
@@ -86,7 +86,7 @@ bool PoolCore::forget(Call& call, const void* owner) noexcept {
   std::function<void()> forgotten;  // user code: it ends after the lock
   const Section section{*this};
   if (!call.has_continuation) return false;
-  auto& all = call.extra->continuations;
+  auto& all = call.extra()->continuations;
   const auto found =
       std::find_if(all.begin(), all.end(), [owner](const auto& each) { return each.owner == owner; });
   if (found == all.end()) return false;
@@ -109,10 +109,11 @@ void PoolCore::unwatch(std::span<Watcher> watchers) noexcept {
   const Section section{*this};
   for (Watcher& watcher : watchers) {
     if (watcher.core != this || watcher.call == nullptr) continue;
-    Watcher** link = &watcher.call->extra->watchers;
+    Watcher** link = &watcher.call->extra()->watchers;
     while (*link != &watcher) link = &(*link)->next;
     *link = watcher.next;
-    watcher.call->watched = watcher.call->extra->watchers != nullptr || watcher.call->extra->talk != nullptr;
+    watcher.call->watched =
+        watcher.call->extra()->watchers != nullptr || watcher.call->extra()->talk != nullptr;
   }
 }
 

@@ -256,7 +256,7 @@ void PoolCore::release(Call& call) noexcept {
   const Section section{*this};
   if (call.phase == Phase::settled && !call.continuing) {
     if (call.has_extra) [[unlikely]]
-      hearing.swap(call.extra->hearing);
+      hearing.swap(call.extra()->hearing);
     calls_.give_back(call);
     if (keep_ && calls_.in_use() == 0) [[unlikely]]
       last.swap(keep_);
@@ -291,7 +291,7 @@ void PoolCore::ask_to_stop(Call& call) {
   call.stop_asked = true;
   if (call.phase == Phase::running) {
     // After the lock: the token's callbacks are the task's own.
-    after_.emplace_back([stop = call.extra->stop]() mutable { stop.request_stop(); });
+    after_.emplace_back([stop = call.extra()->stop]() mutable { stop.request_stop(); });
     leave_slowly_ = true;
     return;
   }

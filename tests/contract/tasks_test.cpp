@@ -138,6 +138,10 @@ TEST_F(Tasks, have_values_of_any_length_taken_at_once) {
     const std::string text(size, static_cast<char>('a' + size % 26));
     ASSERT_EQ(pool.submit([](std::string some) { return some; }, text).get(), text);
   }
+  const weft::PoolStatus status = pool.status();
+  EXPECT_EQ(status.finished, 301U);
+  EXPECT_EQ(status.running, 0U);
+  EXPECT_EQ(status.workers_idle, 1U);
 }
 
 TEST_F(Tasks, give_the_same_value_each_time_they_are_asked) {

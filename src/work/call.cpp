@@ -1,5 +1,7 @@
 #include "work/call.hpp"
 
+#include <algorithm>
+
 namespace weft::work {
 
 void CallTable::grow() {
@@ -11,6 +13,15 @@ void CallTable::grow() {
     free_ = &fresh;
   }
   slots_ += CallBlock::kCalls;
+  if (wakers_.empty()) grow_wakers();
+}
+
+void CallTable::grow_wakers() {
+  const auto before = static_cast<std::uint32_t>(wakers_.size());
+  const std::uint32_t all = std::max(2 * before, 16U);
+  free_wakers_.reserve(all);
+  wakers_.resize(all);
+  for (std::uint32_t i = before; i < all; ++i) free_wakers_.push_back(i);
 }
 
 void CallTable::clear_extra(Call& call) noexcept {

@@ -92,7 +92,7 @@ std::uint64_t sooner(std::uint64_t one, std::uint64_t other) noexcept;
 /// Throws ArgumentError.
 Terms terms_of(const TaskOptions& options);
 
-/// What a call has beside its line when it needs it: big payloads, blocks, continuations, somebody who sleeps.
+/// What a call has beside its line when it needs it: big payloads, blocks, continuations.
 struct CallExtra {
   std::unique_ptr<std::byte[]> bytes;
   std::size_t capacity = 0;
@@ -107,7 +107,6 @@ struct CallExtra {
   std::vector<Continuation> continuations;
   std::shared_ptr<Hearing> hearing;         ///< of its failure, where there are callbacks
   std::stop_source stop{std::nostopstate};  ///< while Phase::running
-  fiber::Waker waker;                       ///< of whoever waits for the call, while Call::waited_for
   Watcher* watchers = nullptr;              ///< of Gatherings that wait for the call among others; linked
   std::shared_ptr<Talk> talk;               ///< what the task and its submitter say to each other meanwhile
 };
@@ -143,22 +142,24 @@ static_assert(sizeof(CallRest) == 32);
 /// Owner: its pool's CallTable; kept by the Execution handle and, until it is settled, by the pool.
 /// Threads: `state` any; the rest under the pool's lock until settled, then the handle's alone.
 struct alignas(64) Call {
-  base::Atomic<std::uint32_t> state{0};  ///< kSettled once the result may be read
-  std::uint32_t bytes = 0;               ///< of the payload: arguments while queued, result once settled
+  base::Atomic<std::uint8_t> state{0};  ///< kSettled once the result may be read
   Phase phase = Phase::free;
   Ending ending = Ending::value;
   Encoding encoding = Encoding::nothing;
+  std::uint32_t bytes = 0;            ///< of the payload: arguments while queued, result once settled
   bool abandoned : 1 = false;         ///< the Execution is gone: free at settling
-  bool waited_for : 1 = false;        ///< extra()->waker wants to know
+  bool waited_for : 1 = false;        ///< somebody sleeps until it settles: CallTable has the waker
   bool has_continuation : 1 = false;  ///< extra()->continuations wait for the settling
   bool continuing : 1 = false;        ///< they run just now: the call must stay
   bool watched : 1 = false;           ///< extra()->watchers want to know, or extra()->talk
   bool timed : 1 = false;             ///< extra()->terms hold
   bool stop_asked : 1 = false;        ///< cancel() came when it had begun, or might have
   bool has_extra : 1 = false;         ///< extra() is used by this call
+  Priority priority : 4 = Priority::normal;
+  bool withdrawn : 1 =
+      false;  ///< its frame was, too late to know whether it runs: the arguments are kept here
   std::uint16_t flags = 0;
-  Priority priority = Priority::normal;
-  bool withdrawn = false;  ///< its frame was, too late to know whether it runs: the arguments are kept here
+  std::uint32_t waker = 0;  ///< while waited_for, where the table has it
   /// Its slot in the table, and above that which use of the slot it is. One word: two halves that were stored one by
   /// one could not be read together without waiting for both to reach the cache.
   std::uint64_t id = 0;
@@ -168,7 +169,7 @@ struct alignas(64) Call {
   Call* next = nullptr;        ///< in the free list, the queue or the worker's list of sent calls
   Call* previous = nullptr;
 
-  static constexpr std::uint32_t kSettled = 1;
+  static constexpr std::uint8_t kSettled = 1;
 
   [[nodiscard]] std::uint32_t slot() const noexcept { return static_cast<std::uint32_t>(id); }
   [[nodiscard]] std::uint32_t generation() const noexcept { return static_cast<std::uint32_t>(id >> 32); }
@@ -180,7 +181,7 @@ struct alignas(64) Call {
   [[nodiscard]] inline CallRest& rest() noexcept;
   [[nodiscard]] inline const CallRest& rest() const noexcept;
   [[nodiscard]] CallExtra* extra() const noexcept { return rest().extra.get(); }
-  /// What is used so leaves nothing to be cleared (has_extra stays as it is): a buffer, a waker.
+  /// What is used so leaves nothing to be cleared (has_extra stays as it is): a buffer.
   [[nodiscard]] CallExtra& kept_extra() {
     if (!rest().extra) rest().extra = std::make_unique<CallExtra>();
     return *rest().extra;
@@ -189,10 +190,6 @@ struct alignas(64) Call {
     CallExtra& all = kept_extra();
     has_extra = true;
     return all;
-  }
-  void waked_by(const fiber::Waker& by) {
-    kept_extra().waker = by;
-    waited_for = true;
   }
   /// Copies a payload in: into the call itself if it fits, else into a buffer that later payloads reuse.
   void store(const std::byte* from, std::uint32_t size) {
@@ -305,16 +302,38 @@ class CallTable {
   [[nodiscard]] Call* in(std::uint32_t slot) noexcept { return slot < slots_ ? &at(slot) : nullptr; }
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
 
+  /// `by` is to be woken when `call` settles. Allocates where more sleep at once than ever before.
+  void sleep_until_settled(Call& call, const fiber::Waker& by) {
+    if (!call.waited_for) {
+      if (free_wakers_.empty()) [[unlikely]]
+        grow_wakers();
+      call.waker = free_wakers_.back();
+      free_wakers_.pop_back();
+      call.waited_for = true;
+    }
+    wakers_[call.waker] = by;
+  }
+  /// Nobody is, any more; gives who was.
+  fiber::Waker sleep_no_more(Call& call) noexcept {
+    if (!call.waited_for) return {};
+    call.waited_for = false;
+    free_wakers_.push_back(call.waker);  // there is room for all
+    return wakers_[call.waker];
+  }
+
  private:
   [[nodiscard]] Call& at(std::uint32_t slot) noexcept {
     return blocks_[slot / CallBlock::kCalls]->calls[slot % CallBlock::kCalls];
   }
   void grow();
+  void grow_wakers();
   static void clear_extra(Call& call) noexcept;
   std::vector<std::unique_ptr<CallBlock>> blocks_;
   std::uint32_t slots_ = 0;
   Call* free_ = nullptr;
   std::size_t in_use_ = 0;
+  std::vector<fiber::Waker> wakers_;
+  std::vector<std::uint32_t> free_wakers_;
 };
 
 }  // namespace weft::work

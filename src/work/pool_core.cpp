@@ -68,7 +68,6 @@ Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flag
   call.state.store(0, base::relaxed);
   call.peer = nullptr;
   call.abandoned = false;
-  call.waited_for = false;
   call.has_continuation = false;
   call.stop_asked = false;
   call.priority = Priority::normal;
@@ -404,9 +403,12 @@ void PoolCore::settle(Call& call) noexcept {
     calls_.give_back(call);
     return;
   }
+  const bool wakes = call.waited_for;
+  const fiber::Waker waker =
+      calls_.sleep_no_more(call);  // before the next: from then on the call is the handle's
   // SYNC call-settled: the ending and its payload.
   call.state.store(Call::kSettled, base::release);
-  if (call.waited_for) call.extra()->waker.wake();
+  if (wakes) waker.wake();
 }
 
 bool PoolCore::poll_locked() noexcept {

@@ -130,14 +130,14 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* v
     const fiber::Waker waker = reactor.waker();
     {
       const Section section{*this};
-      call.waked_by(waker);
       if (call.phase == Phase::settled) return true;
+      calls_.sleep_until_settled(call, waker);
     }
     reactor.attach(*this, waiter_bell_.get(), bell_id_);
     reactor.suspend(deadline_ns);
     reactor.detach(*this);
     const Section section{*this};
-    call.waited_for = false;
+    static_cast<void>(calls_.sleep_no_more(call));
     if (call.phase == Phase::settled) return true;
     if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) return false;
   }
@@ -175,7 +175,7 @@ bool PoolCore::watch(Call& call, const fiber::Waker& waker) {
   {
     const Section section{*this};
     if (call.phase == Phase::settled) return false;
-    call.waked_by(waker);
+    calls_.sleep_until_settled(call, waker);
   }
   attach_to(own_reactor());
   return true;
@@ -184,7 +184,7 @@ bool PoolCore::watch(Call& call, const fiber::Waker& waker) {
 void PoolCore::unwatch(Call& call) noexcept {
   fiber::Reactor::current().detach(*this);
   const Section section{*this};
-  call.waited_for = false;
+  static_cast<void>(calls_.sleep_no_more(call));
 }
 
 bool PoolCore::arm() noexcept {

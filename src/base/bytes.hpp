@@ -14,6 +14,10 @@ constexpr std::uint64_t align_up(std::uint64_t value, std::uint64_t unit) noexce
   return (value + unit - 1) & ~(unit - 1);
 }
 
+constexpr bool is_power_of_two(std::uint64_t value) noexcept {
+  return value != 0 && (value & (value - 1)) == 0;
+}
+
 /// memcpy, without a call where it is a number that is copied.
 inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) noexcept {
   if (size == sizeof(std::uint64_t)) {
@@ -23,10 +27,6 @@ inline void copy_bytes(std::byte* to, const std::byte* from, std::size_t size) n
   } else if (size != 0) {
     std::memcpy(to, from, size);
   }
-}
-
-constexpr bool is_power_of_two(std::uint64_t value) noexcept {
-  return value != 0 && (value & (value - 1)) == 0;
 }
 
 }  // namespace weft::base

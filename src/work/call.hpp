@@ -178,6 +178,11 @@ struct alignas(64) Call {
     // SYNC call-settled: the ending and its payload.
     return state.load(base::acquire) == kSettled;
   }
+  /// Its handle's from here on.
+  void publish_settled() noexcept {
+    // SYNC call-settled: the ending and its payload.
+    state.store(kSettled, base::release);
+  }
   [[nodiscard]] inline CallRest& rest() noexcept;
   [[nodiscard]] inline const CallRest& rest() const noexcept;
   [[nodiscard]] CallExtra* extra() const noexcept { return rest().extra.get(); }

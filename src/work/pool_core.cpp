@@ -403,12 +403,13 @@ void PoolCore::settle(Call& call) noexcept {
     calls_.give_back(call);
     return;
   }
-  const bool wakes = call.waited_for;
-  const fiber::Waker waker =
-      calls_.sleep_no_more(call);  // before the next: from then on the call is the handle's
-  // SYNC call-settled: the ending and its payload.
-  call.state.store(Call::kSettled, base::release);
-  if (wakes) waker.wake();
+  if (call.waited_for) [[unlikely]] {
+    const fiber::Waker waker = calls_.sleep_no_more(call);
+    call.publish_settled();
+    waker.wake();
+  } else {
+    call.publish_settled();
+  }
 }
 
 bool PoolCore::poll_locked() noexcept {

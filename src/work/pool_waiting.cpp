@@ -137,7 +137,7 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* v
     reactor.suspend(deadline_ns);
     reactor.detach(*this);
     const Section section{*this};
-    static_cast<void>(calls_.sleep_no_more(call));
+    calls_.sleep_no_more(call);
     if (call.phase == Phase::settled) return true;
     if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) return false;
   }
@@ -184,7 +184,7 @@ bool PoolCore::watch(Call& call, const fiber::Waker& waker) {
 void PoolCore::unwatch(Call& call) noexcept {
   fiber::Reactor::current().detach(*this);
   const Section section{*this};
-  static_cast<void>(calls_.sleep_no_more(call));
+  calls_.sleep_no_more(call);
 }
 
 bool PoolCore::arm() noexcept {

@@ -19,22 +19,15 @@
 #include "contract/kinds.hpp"
 #include "contract/shared_tasks.hpp"
 
-using namespace std::chrono_literals;
-using weft::WorkerKind;
-using weft::contract::count_up;
-using weft::contract::kAllKinds;
-using weft::contract::kKindNamed;
-using weft::contract::kKindsApart;
-using weft::contract::kKindsBeside;
-using weft::contract::kRounds;
-using weft::contract::Twins;
-
+namespace weft::contract {
 namespace {
+
+using namespace std::chrono_literals;
 
 class Sharing : public testing::TestWithParam<WorkerKind> {
  protected:
-  [[nodiscard]] static weft::PoolOptions options(std::size_t limit, std::size_t tasks_at_once = 0) {
-    weft::PoolOptions all{.limit = limit};
+  [[nodiscard]] static PoolOptions options(std::size_t limit, std::size_t tasks_at_once = 0) {
+    PoolOptions all{.limit = limit};
     all.worker.kind = GetParam();
     all.worker.tasks_at_once = tasks_at_once;
     return all;
@@ -48,11 +41,11 @@ INSTANTIATE_TEST_SUITE_P(By, SharingBeside, testing::ValuesIn(kKindsBeside), kKi
 INSTANTIATE_TEST_SUITE_P(By, SharingApart, testing::ValuesIn(kKindsApart), kKindNamed);
 
 TEST_P(Sharing, keeps_workers_and_the_program_apart) {
-  weft::Pool pool{options(2)};
-  weft::Parcel<Twins> twins;
-  weft::shared::Mutex mutex;
-  weft::shared::KeyedSemaphore permits{2};
-  std::vector<weft::Execution<void>> executions;
+  Pool pool{options(2)};
+  Parcel<Twins> twins;
+  shared::Mutex mutex;
+  shared::KeyedSemaphore permits{2};
+  std::vector<Execution<void>> executions;
   for (int task = 0; task < 4; ++task) executions.push_back(pool.submit<count_up>(twins, mutex, permits));
   count_up(twins, mutex, permits);
   for (auto& each : executions) each.get();
@@ -62,31 +55,31 @@ TEST_P(Sharing, keeps_workers_and_the_program_apart) {
 }
 
 TEST_P(Sharing, brings_back_the_object_that_went) {
-  weft::Pool pool{options(1)};
-  weft::shared::Mutex mutex;
+  Pool pool{options(1)};
+  shared::Mutex mutex;
   const std::lock_guard guard{mutex};
-  auto back = pool.submit([](weft::shared::Mutex its) { return its; }, mutex).get();
+  auto back = pool.submit([](shared::Mutex its) { return its; }, mutex).get();
   EXPECT_FALSE(back.try_lock());
 }
 
 TEST_P(Sharing, keeps_a_rate_for_all_together) {
-  weft::Pool pool{options(2)};
-  weft::shared::RateLimit rate{3, 1h};
-  std::vector<weft::Execution<bool>> turns;
+  Pool pool{options(2)};
+  shared::RateLimit rate{3, 1h};
+  std::vector<Execution<bool>> turns;
   for (int i = 0; i < 4; ++i)
-    turns.push_back(pool.submit([](weft::shared::RateLimit its) { return its.try_acquire(); }, rate));
+    turns.push_back(pool.submit([](shared::RateLimit its) { return its.try_acquire(); }, rate));
   int had = rate.try_acquire() ? 1 : 0;
   for (auto& each : turns) had += each.get() ? 1 : 0;
   EXPECT_EQ(had, 3);
 }
 
 TEST_P(SharingBeside, lets_several_tasks_of_a_worker_wait_at_a_barrier) {
-  weft::Pool pool{options(1, 4)};
-  weft::shared::Barrier barrier{5};
-  std::vector<weft::Execution<void>> executions;
+  Pool pool{options(1, 4)};
+  shared::Barrier barrier{5};
+  std::vector<Execution<void>> executions;
   for (int task = 0; task < 4; ++task) {
     executions.push_back(pool.submit(
-        [](weft::shared::Barrier its) {
+        [](shared::Barrier its) {
           for (int round = 0; round < 50; ++round) its.arrive_and_wait();
         },
         barrier));
@@ -96,10 +89,10 @@ TEST_P(SharingBeside, lets_several_tasks_of_a_worker_wait_at_a_barrier) {
 }
 
 TEST_P(SharingBeside, gives_up_at_a_deadline_and_goes_on) {
-  weft::Pool pool{options(1)};
-  weft::shared::Mutex mutex;
+  Pool pool{options(1)};
+  shared::Mutex mutex;
   std::unique_lock lock{mutex};
-  const auto within_5_ms = [](weft::shared::Mutex its) {
+  const auto within_5_ms = [](shared::Mutex its) {
     const std::unique_lock guard{its, 5ms};
     return guard.owns_lock();
   };
@@ -111,18 +104,18 @@ TEST_P(SharingBeside, gives_up_at_a_deadline_and_goes_on) {
 }
 
 TEST_P(SharingApart, tells_who_waits_that_it_is_gone) {
-  weft::Pool pool{options(1)};
-  weft::shared::Barrier met{2};
-  weft::Execution<bool> told;
+  Pool pool{options(1)};
+  shared::Barrier met{2};
+  Execution<bool> told;
   {
-    weft::shared::Barrier never{2};
+    shared::Barrier never{2};
     told = pool.submit(
-        [](weft::shared::Barrier its, weft::shared::Barrier meeting) {
+        [](shared::Barrier its, shared::Barrier meeting) {
           meeting.arrive_and_wait();
           try {
             its.arrive_and_wait();
             return false;
-          } catch (const weft::Closed&) {
+          } catch (const Closed&) {
             return true;
           }
         },
@@ -133,11 +126,11 @@ TEST_P(SharingApart, tells_who_waits_that_it_is_gone) {
 }
 
 TEST_P(SharingApart, passes_on_what_a_dead_worker_had) {
-  weft::Pool pool{options(1)};
-  weft::shared::Mutex mutex;
-  weft::Parcel<int> parcel{1};
+  Pool pool{options(1)};
+  shared::Mutex mutex;
+  Parcel<int> parcel{1};
   EXPECT_THROW(pool.submit(
-                       [](weft::shared::Mutex its, weft::Parcel<int> value) {
+                       [](shared::Mutex its, Parcel<int> value) {
                          its.lock();
                          value.synchronized([](int& number) {
                            number = 2;
@@ -146,10 +139,10 @@ TEST_P(SharingApart, passes_on_what_a_dead_worker_had) {
                        },
                        mutex, parcel)
                    .get(),
-               weft::WorkerCrashed);
+               WorkerCrashed);
   EXPECT_EQ(parcel.unwrap(), 1);
   EXPECT_TRUE(pool.submit(
-                      [](weft::shared::Mutex its) {
+                      [](shared::Mutex its) {
                         const std::lock_guard guard{its};
                         return its.was_abandoned();
                       },
@@ -164,36 +157,36 @@ std::int64_t open_descriptors() {
 }
 
 /// A pipe that has `text` in it.
-weft::Descriptor holding(const std::string& text) {
+Descriptor holding(const std::string& text) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) std::abort();
-  weft::Descriptor out{ends[0]};
-  const weft::Descriptor in{ends[1]};
+  Descriptor out{ends[0]};
+  const Descriptor in{ends[1]};
   if (::write(in.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) std::abort();
   return out;
 }
 
-std::string read_from(const weft::Descriptor& from) {
+std::string read_from(const Descriptor& from) {
   std::array<char, 64> text{};
   const ssize_t count = ::read(from.get(), text.data(), text.size());
   return {text.data(), count > 0 ? static_cast<std::size_t>(count) : 0};
 }
 
-std::vector<weft::Descriptor> next_ones(const std::vector<weft::Descriptor>& files) {
-  std::vector<weft::Descriptor> next;
-  for (const auto& each : files) next.push_back(each ? holding(read_from(each) + "!") : weft::Descriptor{});
+std::vector<Descriptor> next_ones(const std::vector<Descriptor>& files) {
+  std::vector<Descriptor> next;
+  for (const auto& each : files) next.push_back(each ? holding(read_from(each) + "!") : Descriptor{});
   return next;
 }
 
 TEST_P(Sharing, sends_open_files_there_and_back) {
-  weft::Pool pool{options(2)};
+  Pool pool{options(2)};
   pool.submit([] {}).get();
   const auto round = [&] {
-    std::vector<weft::Execution<std::vector<weft::Descriptor>>> executions;
+    std::vector<Execution<std::vector<Descriptor>>> executions;
     for (int task = 0; task < 20; ++task) {
       const std::string text = std::to_string(task);
       executions.push_back(
-          pool.submit<next_ones>(std::vector{holding(text), weft::Descriptor{}, holding(text + "b")}));
+          pool.submit<next_ones>(std::vector{holding(text), Descriptor{}, holding(text + "b")}));
     }
     for (int task = 0; task < 20; ++task) {
       const auto files = executions[static_cast<std::size_t>(task)].get();
@@ -212,15 +205,15 @@ TEST_P(Sharing, sends_open_files_there_and_back) {
 }
 
 TEST_P(SharingBeside, sends_open_files_over_channels) {
-  weft::Pool pool{options(1)};
-  auto execution = pool.submit([](weft::TaskScope& scope) {
-    auto parent = scope.channel<weft::Descriptor, weft::Descriptor>();
+  Pool pool{options(1)};
+  auto execution = pool.submit([](TaskScope& scope) {
+    auto parent = scope.channel<Descriptor, Descriptor>();
     try {
       for (;;) parent.send(holding(read_from(parent.receive()) + "!"));
-    } catch (const weft::Closed&) {
+    } catch (const Closed&) {
     }
   });
-  auto channel = execution.channel<weft::Descriptor, weft::Descriptor>();
+  auto channel = execution.channel<Descriptor, Descriptor>();
   for (int i = 0; i < 200; ++i) {
     channel.send(holding(std::to_string(i)));
     EXPECT_EQ(read_from(channel.receive()), std::to_string(i) + "!");
@@ -230,3 +223,4 @@ TEST_P(SharingBeside, sends_open_files_over_channels) {
 }
 
 }  // namespace
+}  // namespace weft::contract

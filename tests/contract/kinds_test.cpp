@@ -21,16 +21,10 @@
 
 #include "contract/gate.hpp"
 
-using namespace std::chrono_literals;
-using weft::WorkerKind;
-using weft::contract::behind;
-using weft::contract::Gate;
-using weft::contract::kAllKinds;
-using weft::contract::kKindNamed;
-using weft::contract::kKindsApart;
-using weft::contract::name_of;
-
+namespace weft::contract {
 namespace {
+
+using namespace std::chrono_literals;
 
 int prepared = 0;
 void prepare() { prepared = 42; }
@@ -39,13 +33,13 @@ int what_was_prepared() { return prepared; }
 
 int square(int number) { return number * number; }
 std::string doubled(const std::string& text) { return text + text; }
-std::size_t length(const weft::Buffer& buffer) { return buffer.size(); }
-weft::Buffer filled(std::size_t size) { return weft::Buffer::copy_of(std::string(size, 'w')); }
+std::size_t length(const Buffer& buffer) { return buffer.size(); }
+Buffer filled(std::size_t size) { return Buffer::copy_of(std::string(size, 'w')); }
 std::uint64_t sum(const std::vector<std::uint64_t>& numbers) {
   return std::accumulate(numbers.begin(), numbers.end(), std::uint64_t{0});
 }
 std::int64_t own_pid() { return ::getpid(); }
-std::uint64_t own_worker(weft::TaskScope& scope) { return scope.worker_id(); }
+std::uint64_t own_worker(TaskScope& scope) { return scope.worker_id(); }
 
 struct Known : std::runtime_error {
   using runtime_error::runtime_error;
@@ -58,7 +52,7 @@ void throw_unknown() { throw Unknown{"of a type that is not"}; }
 void throw_standard() { throw std::out_of_range{"below zero"}; }
 void throw_number() { throw 42; }
 
-bool waits_for_its_end(weft::TaskScope& scope, const std::string& begun) {
+bool waits_for_its_end(TaskScope& scope, const std::string& begun) {
   std::ofstream{begun} << "x";
   const std::stop_token token = scope.stop_token();
   while (!token.stop_requested()) std::this_thread::sleep_for(100us);
@@ -70,8 +64,8 @@ bool waits_in_submit(WorkerKind kind) { return kind == WorkerKind::caller; }
 
 class Kinds : public testing::TestWithParam<WorkerKind> {
  protected:
-  [[nodiscard]] weft::PoolOptions options(std::size_t limit = 1) const {
-    weft::PoolOptions all;
+  [[nodiscard]] PoolOptions options(std::size_t limit = 1) const {
+    PoolOptions all;
     all.limit = limit;
     all.worker.kind = GetParam();
     return all;
@@ -79,7 +73,7 @@ class Kinds : public testing::TestWithParam<WorkerKind> {
 };
 
 TEST_P(Kinds, give_values) {
-  weft::Pool pool{options(2)};
+  Pool pool{options(2)};
   EXPECT_EQ(pool.submit<square>(7).get(), 49);
   EXPECT_EQ(pool.submit<doubled>(std::string(3000, 'a')).get(), std::string(6000, 'a'));
   EXPECT_EQ(pool.submit([k = 3](int number) { return k * number; }, 14).get(), 42);
@@ -88,7 +82,7 @@ TEST_P(Kinds, give_values) {
 }
 
 TEST_P(Kinds, take_big_values_there_and_back) {
-  weft::Pool pool{options()};
+  Pool pool{options()};
   std::vector<std::uint64_t> numbers(300'000);
   std::iota(numbers.begin(), numbers.end(), std::uint64_t{1});
   EXPECT_EQ(pool.submit<sum>(numbers).get(), 300'000ULL * 300'001 / 2);
@@ -96,10 +90,10 @@ TEST_P(Kinds, take_big_values_there_and_back) {
 }
 
 TEST_P(Kinds, take_buffers_there_and_back) {
-  weft::Pool pool{options()};
-  EXPECT_EQ(pool.submit<length>(weft::Buffer::copy_of(std::string(3'000'000, 'c'))).get(), 3'000'000U);
+  Pool pool{options()};
+  EXPECT_EQ(pool.submit<length>(Buffer::copy_of(std::string(3'000'000, 'c'))).get(), 3'000'000U);
   for (int round = 0; round < 20; ++round) {
-    const weft::Buffer buffer = pool.submit<filled>(std::size_t{1'000'000}).get();
+    const Buffer buffer = pool.submit<filled>(std::size_t{1'000'000}).get();
     ASSERT_EQ(buffer.size(), 1'000'000U);
     EXPECT_EQ(buffer.bytes().front(), std::byte{'w'});
     EXPECT_EQ(buffer.bytes().back(), std::byte{'w'});
@@ -108,14 +102,14 @@ TEST_P(Kinds, take_buffers_there_and_back) {
 }
 
 TEST_P(Kinds, tell_exceptions) {
-  weft::Pool pool{options()};
+  Pool pool{options()};
   EXPECT_THROW(pool.submit<throw_known>().get(), Known);
   EXPECT_THROW(pool.submit<throw_standard>().get(), std::out_of_range);
-  EXPECT_THROW(pool.submit<throw_number>().get(), weft::TaskFailed);
+  EXPECT_THROW(pool.submit<throw_number>().get(), TaskFailed);
   try {
     pool.submit<throw_unknown>().get();
     FAIL() << "nothing was thrown";
-  } catch (const weft::TaskFailed& failed) {
+  } catch (const TaskFailed& failed) {
     EXPECT_NE(failed.type().find("Unknown"), std::string::npos) << failed.type();
     EXPECT_NE(std::string{failed.what()}.find("of a type that is not"), std::string::npos) << failed.what();
   }
@@ -124,19 +118,19 @@ TEST_P(Kinds, tell_exceptions) {
 
 TEST_P(Kinds, cancel_what_has_not_begun) {
   if (waits_in_submit(GetParam())) GTEST_SKIP() << "everything has begun when submit() returns";
-  weft::Pool pool{options()};
+  Pool pool{options()};
   const Gate gate;
   auto first = pool.submit<behind>(gate.path(), 1);
   auto second = pool.submit<square>(3);
   EXPECT_TRUE(second.cancel("not needed"));
-  EXPECT_THROW(second.get(), weft::Cancelled);
+  EXPECT_THROW(second.get(), Cancelled);
   gate.open();
   EXPECT_EQ(first.get(), 1);
 }
 
 TEST_P(Kinds, stop_tasks_that_look) {
   if (waits_in_submit(GetParam())) GTEST_SKIP() << "nobody could ask";
-  weft::Pool pool{options()};
+  Pool pool{options()};
   const std::string begun =
       testing::TempDir() + "kinds_begun_" + name_of(GetParam()) + std::to_string(::getpid());
   auto task = pool.submit<waits_for_its_end>(begun);
@@ -148,7 +142,7 @@ TEST_P(Kinds, stop_tasks_that_look) {
 }
 
 TEST_P(Kinds, heed_the_deadline_of_a_task) {
-  weft::Pool pool{options()};
+  Pool pool{options()};
   const std::string begun =
       testing::TempDir() + "kinds_late_" + name_of(GetParam()) + std::to_string(::getpid());
   auto task =
@@ -156,21 +150,21 @@ TEST_P(Kinds, heed_the_deadline_of_a_task) {
   // Asked to stop at the deadline, it gives its value; or the worker came too late for it to begin.
   try {
     EXPECT_TRUE(task.get());
-  } catch (const weft::TimedOut&) {
+  } catch (const TimedOut&) {
     SUCCEED();
   }
   std::filesystem::remove(begun);
 }
 
 TEST_P(Kinds, serve_many_threads) {
-  weft::Pool pool{options(3)};
+  Pool pool{options(3)};
   constexpr int kThreads = 4;
   constexpr int kTasks = 2'000;
   std::vector<std::thread> threads;
   std::vector<long> sums(kThreads);
   for (int thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {
-      std::vector<weft::Execution<int>> executions;
+      std::vector<Execution<int>> executions;
       for (int i = 0; i < kTasks; ++i) executions.push_back(pool.submit<square>(i % 100));
       for (auto& each : executions) sums[static_cast<std::size_t>(thread)] += each.get();
     });
@@ -181,7 +175,7 @@ TEST_P(Kinds, serve_many_threads) {
 }
 
 TEST_P(Kinds, call_back) {
-  weft::Pool pool{options()};
+  Pool pool{options()};
   std::atomic<int> value{0};
   std::atomic<bool> failed{false};
   pool.submit<square>(3).then([&](int nine) { value = nine; }).get();
@@ -194,52 +188,52 @@ TEST_P(Kinds, call_back) {
 }
 
 TEST_P(Kinds, are_gathered) {
-  weft::Pool pool{options(2)};
-  std::vector<weft::Execution<int>> executions;
+  Pool pool{options(2)};
+  std::vector<Execution<int>> executions;
   for (int i = 0; i < 100; ++i) executions.push_back(pool.submit<square>(i));
-  const std::vector<int> squares = weft::all(executions);
+  const std::vector<int> squares = all(executions);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(squares[static_cast<std::size_t>(i)], i * i);
-  auto [number, text] = weft::all(pool.submit<square>(5), pool.submit<doubled>("ab"));
+  auto [number, text] = all(pool.submit<square>(5), pool.submit<doubled>("ab"));
   EXPECT_EQ(number, 25);
   EXPECT_EQ(text, "abab");
 }
 
 TEST_P(Kinds, run_their_initializer_first) {
-  weft::PoolOptions with = options(2);
-  with.worker.initializer = weft::initializer<prepare>;
-  weft::Pool pool{with};
+  PoolOptions with = options(2);
+  with.worker.initializer = initializer<prepare>;
+  Pool pool{with};
   for (int i = 0; i < 10; ++i) EXPECT_EQ(pool.submit<what_was_prepared>().get(), 42);
 }
 
 TEST_P(Kinds, do_not_start_if_their_initializer_throws) {
-  weft::PoolOptions with = options();
-  with.worker.initializer = weft::initializer<refuse>;
-  weft::Pool pool{with};
+  PoolOptions with = options();
+  with.worker.initializer = initializer<refuse>;
+  Pool pool{with};
   for (int i = 0; i < 2; ++i) {
     try {
       pool.submit<square>(1).get();
       FAIL() << "it started";
-    } catch (const weft::StartFailed& failed) {
+    } catch (const StartFailed& failed) {
       EXPECT_NE(std::string{failed.what()}.find("no model"), std::string::npos) << failed.what();
     }
   }
 }
 
 TEST_P(Kinds, finish_at_shutdown) {
-  weft::Pool pool{options(2)};
-  std::vector<weft::Execution<int>> executions;
+  Pool pool{options(2)};
+  std::vector<Execution<int>> executions;
   for (int i = 0; i < 50; ++i) executions.push_back(pool.submit<square>(i));
   pool.shutdown();
   for (int i = 0; i < 50; ++i) EXPECT_EQ(executions[static_cast<std::size_t>(i)].get(), i * i);
-  EXPECT_THROW(static_cast<void>(pool.submit<square>(1)), weft::Closed);
+  EXPECT_THROW(static_cast<void>(pool.submit<square>(1)), Closed);
 }
 
 TEST_P(Kinds, settle_everything_when_the_pool_is_destroyed) {
   if (waits_in_submit(GetParam())) GTEST_SKIP() << "nothing is unfinished when submit() returns";
-  std::vector<weft::Execution<int>> executions;
+  std::vector<Execution<int>> executions;
   const Gate gate;
   {
-    weft::Pool pool{options()};
+    Pool pool{options()};
     for (int i = 0; i < 10; ++i) executions.push_back(pool.submit<behind>(gate.path(), i));
     if (!isolates(GetParam())) gate.open();
   }
@@ -247,9 +241,9 @@ TEST_P(Kinds, settle_everything_when_the_pool_is_destroyed) {
   for (auto& each : executions) {
     try {
       each.get();
-    } catch (const weft::WorkerKilled&) {
+    } catch (const WorkerKilled&) {
       ++unfinished;
-    } catch (const weft::Closed&) {
+    } catch (const Closed&) {
       ++unfinished;
     }
   }
@@ -257,22 +251,22 @@ TEST_P(Kinds, settle_everything_when_the_pool_is_destroyed) {
 }
 
 TEST_P(Kinds, number_their_workers) {
-  weft::Pool pool{options()};
+  Pool pool{options()};
   EXPECT_NE(pool.submit<own_worker>().get(), 0U);
 }
 
 TEST_P(Kinds, can_be_one_worker_alone) {
-  weft::WorkerOptions how;
+  WorkerOptions how;
   how.kind = GetParam();
-  weft::Worker worker{how};
+  Worker worker{how};
   EXPECT_EQ(worker.submit<square>(4).get(), 16);
   worker.shutdown();
 }
 
 TEST(Caller, has_everything_done_when_submit_returns) {
-  weft::PoolOptions options;
+  PoolOptions options;
   options.worker.kind = WorkerKind::caller;
-  weft::Pool pool{options};
+  Pool pool{options};
   auto task = pool.submit<own_pid>();
   EXPECT_TRUE(task.ready());
   EXPECT_EQ(task.get(), ::getpid());
@@ -281,56 +275,56 @@ TEST(Caller, has_everything_done_when_submit_returns) {
 }
 
 int submits_two_more(int number) {
-  weft::PoolOptions options;
+  PoolOptions options;
   options.worker.kind = WorkerKind::caller;
-  static weft::Pool inner{options};
+  static Pool inner{options};
   return number == 0 ? 1
                      : inner.submit<submits_two_more>(number - 1).get() + inner.submit<square>(number).get();
 }
 
 TEST(Caller, lets_a_task_submit_to_its_own_pool) {
-  weft::PoolOptions options;
+  PoolOptions options;
   options.worker.kind = WorkerKind::caller;
-  weft::Pool pool{options};
+  Pool pool{options};
   EXPECT_EQ(pool.submit<submits_two_more>(2).get(), 1 + 1 + 4);
 }
 
 TEST(Caller, takes_nothing_that_needs_a_process) {
   const auto refuses = [](auto change) {
-    weft::PoolOptions options;
+    PoolOptions options;
     options.worker.kind = WorkerKind::caller;
     change(options.worker);
-    EXPECT_THROW(weft::Pool{options}, weft::ArgumentError);
+    EXPECT_THROW(Pool{options}, ArgumentError);
   };
   refuses([](auto& worker) { worker.binary = "/bin/true"; });
   refuses([](auto& worker) { worker.environment.emplace(); });
   refuses([](auto& worker) { worker.working_directory = "/"; });
-  refuses([](auto& worker) { worker.output = weft::Output::capture; });
+  refuses([](auto& worker) { worker.output = Output::capture; });
   refuses([](auto& worker) { worker.limits.open_files = 64; });
-  weft::PoolOptions options;
+  PoolOptions options;
   options.worker.kind = WorkerKind::caller;
-  weft::Pool pool{options};
-  EXPECT_THROW(static_cast<void>(pool.with({.run_limit = 1s}).submit<square>(1)), weft::ArgumentError);
-  EXPECT_THROW(static_cast<void>(pool.lease()), weft::ArgumentError);
+  Pool pool{options};
+  EXPECT_THROW(static_cast<void>(pool.with({.run_limit = 1s}).submit<square>(1)), ArgumentError);
+  EXPECT_THROW(static_cast<void>(pool.lease()), ArgumentError);
   options.worker.kind = static_cast<WorkerKind>(9);
-  EXPECT_THROW(weft::Pool{options}, weft::ArgumentError);
+  EXPECT_THROW(Pool{options}, ArgumentError);
 }
 
 using Isolated = Kinds;
 
 TEST_P(Isolated, are_other_processes) {
-  weft::Pool pool{options()};
+  Pool pool{options()};
   const std::int64_t pid = pool.submit<own_pid>().get();
   EXPECT_NE(pid, ::getpid());
   EXPECT_EQ(pool.status().pids, std::vector<std::int64_t>{pid});
 }
 
 TEST_P(Isolated, may_crash) {
-  weft::Pool pool{options()};
+  Pool pool{options()};
   try {
     pool.submit([] { std::abort(); }).get();
     FAIL() << "it went on";
-  } catch (const weft::WorkerCrashed& crashed) {
+  } catch (const WorkerCrashed& crashed) {
     EXPECT_NE(std::string{crashed.what()}.find("SIGABRT"), std::string::npos) << crashed.what();
     EXPECT_FALSE(crashed.trace().empty());
   }
@@ -338,24 +332,25 @@ TEST_P(Isolated, may_crash) {
 }
 
 TEST_P(Isolated, may_exit) {
-  weft::Pool pool{options()};
-  EXPECT_THROW(pool.submit([] { std::_Exit(3); }).get(), weft::WorkerExited);
+  Pool pool{options()};
+  EXPECT_THROW(pool.submit([] { std::_Exit(3); }).get(), WorkerExited);
   EXPECT_EQ(pool.submit<square>(2).get(), 4);
 }
 
 TEST_P(Isolated, may_be_killed) {
-  weft::Pool pool{options()};
-  EXPECT_THROW(pool.submit([] { ::raise(SIGKILL); }).get(), weft::WorkerCrashed);
+  Pool pool{options()};
+  EXPECT_THROW(pool.submit([] { ::raise(SIGKILL); }).get(), WorkerCrashed);
   EXPECT_EQ(pool.submit<square>(2).get(), 4);
   const Gate gate;
   auto task = pool.submit<behind>(gate.path(), 1);
   pool.kill();
-  EXPECT_THROW(task.get(), weft::Error);
+  EXPECT_THROW(task.get(), Error);
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, Kinds, testing::ValuesIn(kAllKinds), kKindNamed);
 INSTANTIATE_TEST_SUITE_P(Workers, Isolated, testing::ValuesIn(kKindsApart), kKindNamed);
 
-}  // namespace
-
 WEFT_REGISTER_EXCEPTION(Known);
+
+}  // namespace
+}  // namespace weft::contract

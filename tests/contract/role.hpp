@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -22,7 +23,10 @@ class Role {
     char** const option = std::find(argv, end, std::string{"--role"});
     if (option == end) return false;
     const Arguments words(option + 1, end);
-    if (words.empty() || !all().contains(words.front())) std::abort();
+    if (words.empty() || !all().contains(words.front())) {
+      std::fprintf(stderr, "--role: this program has no such role\n");
+      std::abort();
+    }
     all().at(words.front())({words.begin() + 1, words.end()});
     return true;
   }

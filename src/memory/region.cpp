@@ -211,15 +211,19 @@ Result<UniqueFd> OwnedRegion::offer(const char* name, std::uint64_t bytes) {
   return fd;
 }
 
-Result<OwnedRegion> OwnedRegion::take(UniqueFd fd, std::uint64_t min_bytes) {
+Result<OwnedRegion> OwnedRegion::take(UniqueFd fd, std::uint64_t min_bytes, const RegionOptions& options) {
   Result<std::uint64_t> bytes = check_received(fd.get(), 0, min_bytes);
   if (!bytes) return std::move(bytes.fault());
   Result<Mapping> mapping = map_fd(fd.get(), *bytes, ipc::read_write);
   if (!mapping) return std::move(mapping.fault());
   OwnedRegion region{std::move(fd), std::move(*mapping)};
-  ::madvise(region.data(), static_cast<std::size_t>(*bytes), MADV_DONTFORK);
+  if (!options.keep_on_fork) region.lose_on_fork();
   if (::fcntl(region.fd(), F_ADD_SEALS, kSeals) != 0) return describe_failure(Step::seal, errno, *bytes);
   return region;
+}
+
+void OwnedRegion::lose_on_fork() const noexcept {
+  ::madvise(data_, static_cast<std::size_t>(bytes_), MADV_DONTFORK);
 }
 
 bool OwnedRegion::is_taken(int offered) noexcept {

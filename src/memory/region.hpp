@@ -23,7 +23,7 @@ using Mapping = std::unique_ptr<boost::interprocess::mapped_region, Unmap>;
 struct RegionOptions {
   /// What this process may still take before its control group would kill it; a region of more is refused.
   /// Not given: nobody has looked.
-  std::optional<std::uint64_t> headroom_bytes;
+  std::optional<std::uint64_t> headroom_bytes = {};
   /// Maps every page at once, so that no access ever faults. For small regions on the hot path (lanes).
   bool prefault = false;
   /// A forked child inherits the writable mapping. Off, because only one process may write a region; the
@@ -51,10 +51,14 @@ class OwnedRegion {
   /// The same memory for another process to own: sized and reserved here, and mapped nowhere yet. Faults as of create().
   static base::Result<base::UniqueFd> offer(const char* name, std::uint64_t bytes);
   /// Makes what another process has offered this one's: maps and seals it. Fault::violation if it is no memfd, has holes or
-  /// is shorter than `min_bytes`; else as of create().
-  static base::Result<OwnedRegion> take(base::UniqueFd fd, std::uint64_t min_bytes);
+  /// is shorter than `min_bytes`; else as of create(). Of the options `keep_on_fork` alone is looked at.
+  static base::Result<OwnedRegion> take(base::UniqueFd fd, std::uint64_t min_bytes,
+                                        const RegionOptions& options = {});
   /// Whether another process has made its own what was offered.
   [[nodiscard]] static bool is_taken(int offered) noexcept;
+
+  /// A child that is forked from here on has a hole there.
+  void lose_on_fork() const noexcept;
 
   /// Page-aligned; regions of 2 MiB and more are aligned to 2 MiB where the address space allows.
   [[nodiscard]] std::byte* data() const noexcept { return data_; }

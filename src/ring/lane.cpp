@@ -18,19 +18,28 @@ LaneView view_of(std::byte* memory, const LaneHeader& header) noexcept {
   return view;
 }
 
-}  // namespace
-
-LaneView format_lane(std::byte* memory, std::uint32_t ring_lines, std::uint64_t black_box_bytes,
-                     std::uint32_t owner_pid) noexcept {
+LaneHeader header_of(std::uint32_t ring_lines, std::uint64_t black_box_bytes) noexcept {
   LaneHeader header{};
   header.magic = kLaneMagic;
   header.layout_version = kLayoutVersion;
-  header.owner_pid = owner_pid;
   header.lane_bytes = lane_bytes(ring_lines, black_box_bytes);
   header.ring_lines = ring_lines;
   header.black_box_offset = sizeof(LaneHeader) + sizeof(LaneCounters);
   header.black_box_bytes = base::align_up(black_box_bytes, base::kLineBytes);
   header.ring_offset = header.black_box_offset + header.black_box_bytes;
+  return header;
+}
+
+}  // namespace
+
+LaneView view_lane(std::byte* memory, std::uint32_t ring_lines, std::uint64_t black_box_bytes) noexcept {
+  return view_of(memory, header_of(ring_lines, black_box_bytes));
+}
+
+LaneView format_lane(std::byte* memory, std::uint32_t ring_lines, std::uint64_t black_box_bytes,
+                     std::uint32_t owner_pid) noexcept {
+  LaneHeader header = header_of(ring_lines, black_box_bytes);
+  header.owner_pid = owner_pid;
   std::memcpy(memory, &header, sizeof header);
   return view_of(memory, header);
 }

@@ -97,6 +97,9 @@ constexpr std::uint64_t lane_bytes(std::uint32_t ring_lines, std::uint64_t black
          std::uint64_t{ring_lines} * base::kLineBytes;
 }
 
+/// Where the parts of a lane lie whose sizes are known already.
+LaneView view_lane(std::byte* memory, std::uint32_t ring_lines, std::uint64_t black_box_bytes) noexcept;
+
 /// Lays out the owner's lane in `memory`, which is zeroed and has lane_bytes(...) bytes.
 LaneView format_lane(std::byte* memory, std::uint32_t ring_lines, std::uint64_t black_box_bytes,
                      std::uint32_t owner_pid) noexcept;

@@ -51,6 +51,14 @@ class Peer {
   /// Gets no more for now: a window of none, which adapt_window() leaves as it is.
   [[nodiscard]] bool is_clogged() const noexcept { return window == 0 && !leased; }
 
+  /// A copy gets tasks before it has started altogether: its lane tells when it has begun one, or has slept.
+  [[nodiscard]] bool has_started() const noexcept {
+    if (!is_copy) return state != State::starting;
+    // Relaxed: read where it has said why it could not, or has ended.
+    return port.in.position() != 0 || port.peer->begun.load(base::relaxed) != 0 ||
+           port.peer->parked.load(base::relaxed) != 0;
+  }
+
   [[nodiscard]] bool has_room() const noexcept { return sent.size() < window; }
 
   /// With so many frames in hand it has about as much to do as it takes to wake another.
@@ -84,6 +92,7 @@ class Peer {
   std::uint64_t idle_since_ns = 0;     ///< the last look that found it busy
   std::uint64_t checked_position = 0;  ///< up to where its answers had been read at the last check
   CallList waiting;                    ///< calls for this worker alone, for which its ring had no room yet
+  bool is_copy = false;                ///< of a zygote
   bool leased = false;        ///< gets what is meant for it alone: a window of none, and it counts as listed
   bool retire_later = false;  ///< when the lease is over
   bool captures = false;      ///< what its tasks print is kept with them

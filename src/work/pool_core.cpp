@@ -117,7 +117,7 @@ void PoolCore::start_serving(Peer& peer) {
   if (options_.tasks_per_worker != 0) peer.tasks_left = options_.tasks_per_worker;
   if (options_.worker_age_ns != 0) peer.old_at_ns = base::now_ns() + options_.worker_age_ns;
   idle_.reserve(serving_.size());
-  idle_.push_back(&peer);
+  idle_.insert(idle_.begin(), &peer);  // those that have worked are warmer
   peer.listed_idle = true;
   peer.idle_since_ns = base::now_ns();
   peer.window = peer.window_min = options_.tasks_at_once;

@@ -287,11 +287,13 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   process::SpawnOptions spawn_options(const char* argument, int control, const WorkerOutput* output) const;
   [[nodiscard]] wire::Hello hello() const;
   base::Result<void> greet(Peer& peer);
+  static std::uint64_t worker_lane_bytes() noexcept;
   void adopt(std::unique_ptr<Peer> started);
   void start_failed(const std::string& why, std::exception_ptr exact = nullptr);
   void on_control(std::uint64_t id);
   void read_control(Peer& from);
   void on_ready(Peer& peer, const wire::Ready& ready, bool has_descriptors);
+  void begin_serving(Peer& peer, memory::PeerRegion lane, const ring::LaneView& view);
   void on_start_timeout(std::uint64_t id);
   void on_end(std::uint64_t id);
   std::string describe_start_timeout() const;
@@ -324,7 +326,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   base::Result<std::shared_ptr<Zygote>> start_zygote();
   void ask(const std::shared_ptr<Zygote>& zygote);
   bool ask_for_one(Zygote& zygote);
-  base::Result<std::unique_ptr<Peer>> make_greeted(Start start);
+  base::Result<void> prepare_next(Zygote& zygote);
   void watch_start(const std::shared_ptr<Zygote>& zygote);
   void on_zygote(const std::shared_ptr<Zygote>& zygote);
   bool read_zygote(const std::shared_ptr<Zygote>& zygote);

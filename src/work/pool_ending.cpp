@@ -189,7 +189,7 @@ std::string PoolCore::why_not_started(const Peer& peer, const process::ExitStatu
   if (why.empty()) {
     why = "it ended before it was ready: " + process::describe(status);
     // Whoever gets to weft::init takes the lane that it was offered.
-    if (!memory::OwnedRegion::is_taken(peer.offered.get())) {
+    if (!peer.is_copy && !memory::OwnedRegion::is_taken(peer.offered.get())) {
       why += "; does main() call weft::init first?";
     } else if (options_.initializer != 0 && options_.kind != WorkerKind::zygote) {
       why += ", most likely in its initializer";

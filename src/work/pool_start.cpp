@@ -37,6 +37,10 @@ void discard(const process::Child& child) {
   static_cast<void>(process::reap_within(child, -1));
 }
 
+std::uint64_t PoolCore::worker_lane_bytes() noexcept {
+  return ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes);
+}
+
 /// What a process must have from its first moment on.
 base::Result<PoolCore::Start> PoolCore::make_start() {
   Start start;
@@ -58,7 +62,7 @@ base::Result<std::unique_ptr<Peer>> PoolCore::make_peer(Start start) {
       memory::OwnedRegion::create(kParentLane, ring::lane_bytes(base::kRingLines, kParentBlackBoxBytes));
   if (!lane) return lane.fault();
   auto offered = memory::OwnedRegion::offer(options_.kind == WorkerKind::thread ? kThreadLane : kWorkerLane,
-                                            ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes));
+                                            worker_lane_bytes());
   if (!offered) return offered.fault();
   base::UniqueFd bell{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!bell) return process::out_of_descriptors("a worker needs an eventfd", errno);
@@ -133,14 +137,16 @@ base::Result<void> PoolCore::greet(Peer& peer) {
   wire::Hello message = hello();
   message.worker_id = peer.id;
   message.parent_lane_bytes = peer.lane.bytes();
-  message.worker_lane_bytes = ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes);
+  message.worker_lane_bytes = worker_lane_bytes();
   message.ring_lines = base::kRingLines;
   message.black_box_bytes = process::kBlackBoxBytes;
   message.spin_ns_max = board_->spin_ns_max.load(base::relaxed);
   if (options_.kind == WorkerKind::zygote) message.initializer.reset();  // has run where it was copied from
   const std::array<int, 6> descriptors{peer.lane.fd(),     board_region_.fd(), attendant_bell_.get(),
-                                       waiter_bell_.get(), peer.offered.get(), peer.bell.get()};
-  auto sent = peer.exchange.write_control(message, descriptors);
+                                       waiter_bell_.get(), peer.bell.get(),    peer.offered.get()};
+  // A copy has got its lane from what it was copied from.
+  const std::size_t count = options_.kind == WorkerKind::zygote ? 5 : 6;
+  auto sent = peer.exchange.write_control(message, std::span{descriptors}.first(count));
   // A program that ends at once closes its socket: then its end tells more than the failed write.
   if (!sent && !process::peer_gone(sent.fault())) return sent.fault();
   return {};

@@ -173,8 +173,12 @@ void PoolCore::read_control(Peer& from) {
     return on_ready(*peer, *ready, !control->descriptors.empty());
   }
   if (const auto* const error = std::get_if<wire::StartError>(&control->message);
-      error != nullptr && peer->state == Peer::State::starting) {
+      error != nullptr && !peer->has_started()) {
     peer->start_error = describe_start_error(*error);
+    if (peer->state != Peer::State::starting) {  // no timer runs any more for one that says so and stays
+      stop_serving(*peer);
+      peer->kill();
+    }
     return;
   }
   if (std::holds_alternative<wire::Asking>(control->message) && peer->state != Peer::State::starting) {
@@ -197,15 +201,19 @@ void PoolCore::on_ready(Peer& peer, const wire::Ready& ready, bool has_descripto
   }
   if (has_descriptors)
     return condemn(peer, "it said that it is ready and sent descriptors, which nobody needs");
-  auto region = memory::PeerRegion::map(std::move(peer.offered),
-                                        ring::lane_bytes(base::kRingLines, process::kBlackBoxBytes));
+  auto region = memory::PeerRegion::map(std::move(peer.offered), worker_lane_bytes());
   if (!region) return condemn(peer, region.fault());
   auto view = ring::open_lane(region->data(), region->bytes());
   if (!view) return condemn(peer, view.fault());
+  begin_serving(peer, *std::move(region), *view);
+}
+
+/// `lane` and `view` are the worker's.
+void PoolCore::begin_serving(Peer& peer, memory::PeerRegion lane, const ring::LaneView& view) {
   WEFT_FAILURE_POINT("parent.ready.mapped");
-  peer.peer_lane = *std::move(region);
+  peer.peer_lane = std::move(lane);
   const ring::LaneView own = peer.peer_view;
-  peer.peer_view = *view;
+  peer.peer_view = view;
   peer.port = link::FramePort{own, peer.peer_view, &peer.peer_view.counters->parked, peer.bell.get(),
                               peer.bell.get()};
   Attendant::get().cancel(peer.timer);
@@ -241,9 +249,13 @@ void PoolCore::on_end(std::uint64_t id) {
   Attendant::get().forget(peer->end_watch, peer->end_fd());
   Attendant::get().forget(peer->control_watch, peer->exchange.control());
   // What it said last may still be in the socket: why it could not start.
-  if (peer->state == Peer::State::starting && peer->start_error.empty()) read_control(*peer);
+  if (!peer->has_started() && peer->start_error.empty()) read_control(*peer);
   Attendant::get().cancel(peer->timer);
   bury(*peer, *status);
+  if (zygote_) {
+    Attendant::get().post(
+        [self = shared_from_this(), zygote = zygote_] { static_cast<void>(self->prepare_next(*zygote)); });
+  }
 }
 
 /// A worker is gone: its answers are read, what it had not begun goes elsewhere, what it had begun fails.
@@ -282,7 +294,8 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   }
   bury_guest(*gone);
   fail_waiting(*gone, "the worker that the task was meant for has ended: " + process::describe(status));
-  const bool unexpected = !gone->killed && gone->last_words.empty();
+  const bool has_started = gone->has_started();
+  const bool unexpected = has_started && !gone->killed && gone->last_words.empty();
   if (unexpected) ++workers_lost_;
   // What it had not begun goes to the next worker, which may fare the same: there must be an end to it.
   if (unexpected && begun == 0)
@@ -297,6 +310,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     closed_reason_ = "the worker has ended: " + process::describe(status);
     while (!queue_.empty()) settle_with(*queue_.take_any(), std::make_exception_ptr(Closed{closed_reason_}));
   }
+  if (!has_started && !gone->killed) start_failed(why_not_started(*gone, status), gone->start_exception);
   refill();
   if (!queue_.empty() || options_.minimum != 0) want_workers();
   if (can_grow()) check_later();  // its place may be wanted for what is stuck behind a long task

@@ -15,6 +15,7 @@
 
 #include "base/clock.hpp"
 #include "base/failure_point.hpp"
+#include "process/black_box.hpp"
 #include "process/descriptors.hpp"
 #include "process/limits.hpp"
 #include "work/faults.hpp"
@@ -103,6 +104,7 @@ base::Result<std::shared_ptr<Zygote>> PoolCore::start_zygote() {
     return sent.fault();
   }
   if (zygote->output) zygote->output->begin(0, zygote->child.pid);
+  static_cast<void>(prepare_next(*zygote));  // what stands in its way is told where the worker is wanted
   const Section section{*this};
   zygote_ = zygote;
   ++zygotes_;
@@ -154,41 +156,49 @@ void PoolCore::ask(const std::shared_ptr<Zygote>& zygote) {
 
 /// False if the zygote has gone: its end, which the pidfd tells, takes care of what was wanted.
 bool PoolCore::ask_for_one(Zygote& zygote) {
-  auto start = make_start();
-  if (!start) {
+  if (auto done = prepare_next(zygote); !done) {
     const Section section{*this};
     --starts_posted_;
-    start_failed(start.fault().message, error_of(start.fault()));
+    start_failed(done.fault().message, error_of(done.fault()));
     return true;
   }
-  std::array<int, 3> descriptors{start->sockets.theirs.get(), -1, -1};
-  std::size_t count = 1;
-  if (start->output) {
+  Zygote::Unborn next = std::move(*zygote.next);
+  zygote.next.reset();
+  std::array<int, 4> descriptors{next.control.get(), next.peer->offered.get(), -1, -1};
+  std::size_t count = 2;
+  if (next.peer->output) {
     process::SpawnOptions streams;
-    start->output->pass_to(streams);
+    next.peer->output->pass_to(streams);
     for (const auto& [source, target] : streams.descriptors)
-      descriptors[static_cast<std::size_t>(target)] = source;
-    count = 3;
+      descriptors[static_cast<std::size_t>(target) + 1] = source;
+    count = 4;
   }
   WEFT_FAILURE_POINT("parent.fork.before_ask");
-  const std::uint64_t id = start->id;
-  if (!process::send(zygote.control.get(), wire::encode(wire::Fork{id}),
+  if (!process::send(zygote.control.get(), wire::encode(wire::Fork{next.peer->id}),
                      std::span{descriptors}.first(count))) {
     const Section section{*this};
     ++zygote.wanted;
     process::kill(zygote.child, SIGKILL);
     return false;
   }
-  zygote.asked.push_back({id, make_greeted(*std::move(start))});
+  zygote.asked.push_back(std::move(next.peer));
   return true;
 }
 
-/// Where nothing is limited the worker need not wait until this side knows its process id.
-base::Result<std::unique_ptr<Peer>> PoolCore::make_greeted(Start start) {
-  auto peer = make_peer(std::move(start));
-  if (!peer || !options_.allowance.empty()) return peer;
-  if (auto greeted = greet(**peer); !greeted) return greeted.fault();
-  return peer;
+/// This side of the next worker, made before anybody waits for it: its memory takes as long as the copying. Where nothing
+/// is limited it is greeted too, and need not wait until this side knows its process id.
+base::Result<void> PoolCore::prepare_next(Zygote& zygote) {
+  if (zygote.next) return {};
+  auto start = make_start();
+  if (!start) return start.fault();
+  base::UniqueFd control = std::move(start->sockets.theirs);
+  auto peer = make_peer(*std::move(start));
+  if (!peer) return peer.fault();
+  if (options_.allowance.empty()) {
+    if (auto greeted = greet(**peer); !greeted) return greeted.fault();
+  }
+  zygote.next.emplace(Zygote::Unborn{*std::move(peer), std::move(control)});
+  return {};
 }
 
 void PoolCore::on_zygote(const std::shared_ptr<Zygote>& zygote) {
@@ -221,7 +231,7 @@ bool PoolCore::read_zygote(const std::shared_ptr<Zygote>& zygote) {
   auto message = wire::decode_control(room.first(received->bytes));
   if (!message) return refuse(message.fault().message);
   if (const auto* const forked = std::get_if<wire::Forked>(&*message)) {
-    if (zygote->asked.empty() || zygote->asked.front().id != forked->worker_id)
+    if (zygote->asked.empty() || zygote->asked.front()->id != forked->worker_id)
       return refuse("the zygote broke the protocol: it answered what it was not asked");
     on_forked(*zygote, *forked);
     Attendant::get().cancel(zygote->timer);
@@ -251,7 +261,7 @@ bool PoolCore::read_zygote(const std::shared_ptr<Zygote>& zygote) {
 
 /// The first of those that were asked for has come into the world, or could not.
 void PoolCore::on_forked(Zygote& zygote, const wire::Forked& forked) {
-  auto made = std::move(zygote.asked.front().peer);
+  std::unique_ptr<Peer> peer = std::move(zygote.asked.front());
   zygote.asked.pop_front();
   --starts_posted_;
   if (forked.pid == 0) {
@@ -260,23 +270,29 @@ void PoolCore::on_forked(Zygote& zygote, const wire::Forked& forked) {
   }
   auto child = process::adopt("a worker", static_cast<pid_t>(forked.pid));
   if (!child) return start_failed(child.fault().message, error_of(child.fault()));
-  base::Result<void> done;
-  if (!made) done = made.fault();
-  if (done && !options_.allowance.empty()) {
-    done = process::allow(child->pid, options_.allowance);
-    if (done) done = greet(**made);
+  if (!options_.allowance.empty()) {
+    auto done = process::allow(child->pid, options_.allowance);
+    if (done) done = greet(*peer);
+    if (!done) {
+      discard(*child);
+      return start_failed(done.fault().message, error_of(done.fault()));
+    }
   }
-  if (!done) {
-    discard(*child);
-    return start_failed(done.fault().message, error_of(done.fault()));
-  }
-  std::unique_ptr<Peer> peer = *std::move(made);
   peer->child = *std::move(child);
   WEFT_FAILURE_POINT("parent.fork.adopted");
   if (peer->output) peer->output->begin(peer->id, peer->child.pid);
   Peer& adopted = *peer;
   adopt(std::move(peer));
-  if (closed_ && queue_.empty() && adopted.state == Peer::State::starting) retire(adopted);
+  if (adopted.killed) return;
+  if (closed_ && queue_.empty()) return retire(adopted);
+  // What the zygote is and has done holds for its copy too: it gets tasks at once, and says nothing before its first
+  // answer. Nothing of the worker's has written to its lane yet, so where its parts lie follows from what it was made for.
+  auto region = memory::PeerRegion::map(std::move(adopted.offered), worker_lane_bytes());
+  if (!region) return condemn(adopted, region.fault());
+  const ring::LaneView view =
+      ring::view_lane(const_cast<std::byte*>(region->data()), base::kRingLines, process::kBlackBoxBytes);
+  adopted.is_copy = true;
+  begin_serving(adopted, *std::move(region), view);
 }
 
 void PoolCore::on_zygote_end(const std::shared_ptr<Zygote>& zygote) {
@@ -296,7 +312,7 @@ void PoolCore::on_zygote_end(const std::shared_ptr<Zygote>& zygote) {
     const auto& record = *reinterpret_cast<const BirthRecord*>(zygote->births.data());
     const std::uint64_t id = record.worker_id.load(std::memory_order_relaxed);
     const auto pid = static_cast<std::uint32_t>(record.pid);
-    found = id == zygote->asked.front().id && pid != 0;
+    found = id == zygote->asked.front()->id && pid != 0;
     if (found) on_forked(*zygote, {id, pid, 0});
   }
   if (zygote->output) zygote->output->end();

@@ -44,27 +44,33 @@ struct Greeting {
   base::UniqueFd own_bell;
 };
 
-Greeting receive_greeting(Handshake& handshake) {
+/// With the last descriptor comes what shall be the worker's lane, unless it has it already.
+Greeting receive_greeting(Handshake& handshake, bool has_lane) {
   Greeting greeting;
   std::vector<base::UniqueFd> fds;
-  greeting.hello = handshake.hello(fds, 6);
+  greeting.hello = handshake.hello(fds, has_lane ? 5 : 6);
   greeting.lane = handshake.need(
       "handshake", memory::PeerRegion::map(std::move(fds[0]), greeting.hello.parent_lane_bytes));
   greeting.board =
       handshake.need("handshake", memory::PeerRegion::map(std::move(fds[1]), sizeof(link::Board)));
   greeting.attendant_bell = std::move(fds[2]);
   greeting.waiter_bell = std::move(fds[3]);
-  greeting.own_lane = handshake.need(
-      "shared memory", memory::OwnedRegion::take(std::move(fds[4]), greeting.hello.worker_lane_bytes));
-  greeting.own_bell = std::move(fds[5]);
+  greeting.own_bell = std::move(fds[4]);
+  if (!has_lane) {
+    greeting.own_lane = handshake.need(
+        "shared memory", memory::OwnedRegion::take(std::move(fds[5]), greeting.hello.worker_lane_bytes));
+  }
   WEFT_FAILURE_POINT("worker.handshake.after_hello");
   return greeting;
 }
 
 /// What is different in a process, in a copy of one, and in a thread.
-using KeepRecord = base::Result<void> (*)(process::BlackBox*);
-std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record,
-                                       link::ReturnBox* parents = nullptr);
+struct Kind {
+  base::Result<void> (*keep_record)(process::BlackBox*);
+  link::ReturnBox* parents = nullptr;  ///< of a thread
+  memory::OwnedRegion lane = {};       ///< of a copy
+};
+std::shared_ptr<link::ReturnBox> serve(int control, Kind kind);
 
 }  // namespace
 
@@ -89,24 +95,26 @@ unsigned process_depth() noexcept { return depth; }
 void worker_main(int control) {
   begin_worker(kWorkerName);
   ::fcntl(control, F_SETFD, FD_CLOEXEC);
-  serve(control, [](process::BlackBox* box) { return process::install_crash_handlers(box); });
+  serve(control, {.keep_record = process::install_crash_handlers});
   std::abort();  // not reached
 }
 
-void copied_worker_main(int control) {
+void copied_worker_main(int control, memory::OwnedRegion lane) {
   ::prctl(PR_SET_NAME, kWorkerName);
-  serve(control, [](process::BlackBox* box) {
+  lane.lose_on_fork();
+  const auto change_record = [](process::BlackBox* box) {
     process::change_black_box(box);
     return base::Result<void>{};
-  });
+  };
+  serve(control, {.keep_record = change_record, .lane = std::move(lane)});
   std::abort();  // not reached
 }
 
 std::shared_ptr<link::ReturnBox> serve_as_thread(int control, link::ReturnBox& parents) {
   const ThreadStore own_store;
   try {
-    return serve(
-        control, [](process::BlackBox*) { return base::Result<void>{}; }, &parents);
+    return serve(control, {.keep_record = [](process::BlackBox*) { return base::Result<void>{}; },
+                           .parents = &parents});
   } catch (const Handshake::Ended&) {
     return nullptr;
   }
@@ -114,17 +122,18 @@ std::shared_ptr<link::ReturnBox> serve_as_thread(int control, link::ReturnBox& p
 
 namespace {
 
-std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record, link::ReturnBox* parents) {
-  const bool is_thread = parents != nullptr;
+std::shared_ptr<link::ReturnBox> serve(int control, Kind kind) {
+  const bool is_thread = kind.parents != nullptr;
+  const bool is_copy = kind.lane.data() != nullptr;
   Handshake handshake{control, is_thread};
-  Greeting greeting = receive_greeting(handshake);
+  Greeting greeting = receive_greeting(handshake, is_copy);
   const wire::Hello& hello = greeting.hello;
   (is_thread ? thread_depth : depth) = hello.nesting_depth;
   if (hello.output > static_cast<std::uint8_t>(Output::capture))
     handshake.fail("handshake", "the parent asked for a kind of output that there is not");
   TaskOutput output = handshake.need("output", TaskOutput::make(static_cast<Output>(hello.output)));
 
-  const memory::OwnedRegion lane = std::move(greeting.own_lane);
+  const memory::OwnedRegion lane = std::move(is_copy ? kind.lane : greeting.own_lane);
   if (ring::lane_bytes(hello.ring_lines, hello.black_box_bytes) > lane.bytes()) {
     handshake.fail("handshake", "the parent named lane sizes that do not fit together");
   }
@@ -136,7 +145,7 @@ std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record, link
     handshake.fail("handshake", "the parent's lane has no stop log");
   const auto* const stop_log = reinterpret_cast<const link::StopLog*>(parent_lane.black_box);
   auto* const box = process::make_black_box({own.black_box, static_cast<std::size_t>(own.black_box_bytes)});
-  if (auto done = keep_record(box); !done) handshake.fail("crash handlers", done.fault().message);
+  if (auto done = kind.keep_record(box); !done) handshake.fail("crash handlers", done.fault().message);
   auto reactors = fiber::Reactor::open();
   if (!reactors) handshake.fail("descriptors", base::Fault::system_call("epoll_create1").message);
 
@@ -144,9 +153,11 @@ std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record, link
   run_initializer(handshake, hello);
 
   WEFT_FAILURE_POINT("worker.handshake.before_ready");
-  const wire::Ready ready{own_identity(), static_cast<std::uint32_t>(::getpid())};
-  const auto sent = process::send(handshake.control().get(), wire::encode(ready), {}, process::Wait::yes);
-  if (!sent) handshake.end();  // the parent has gone
+  if (!is_copy) {
+    const wire::Ready ready{own_identity(), static_cast<std::uint32_t>(::getpid())};
+    const auto sent = process::send(handshake.control().get(), wire::encode(ready), {}, process::Wait::yes);
+    if (!sent) handshake.end();  // the parent has gone
+  }
   WEFT_FAILURE_POINT("worker.handshake.after_ready");
   // What cannot fail is done while the parent hears of it and sends the first task.
   if (!is_thread) process::load_unwinder();
@@ -159,7 +170,7 @@ std::shared_ptr<link::ReturnBox> serve(int control, KeepRecord keep_record, link
                    stop_log, std::move(output), &worker_store(), is_thread}};
   loop.run();
   // A thread alone comes here.
-  loop.exchange().entrust(*parents);
+  loop.exchange().entrust(*kind.parents);
   return loop.exchange().returns();
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "link/buffer_box.hpp"
+#include "memory/region.hpp"
 
 namespace weft::work {
 
@@ -28,8 +29,9 @@ inline constexpr int kTerminalSignals[] = {SIGINT, SIGQUIT};
 
 /// The whole life of a worker process: handshake, initializer, tasks. `control` is the inherited socket.
 [[noreturn]] void worker_main(int control);
-/// The same from the handshake on, in a copy of a zygote, which has crash handlers already.
-[[noreturn]] void copied_worker_main(int control);
+/// The same from the handshake on, in a copy of a zygote, which has crash handlers and the worker's `lane` already. Its
+/// parent does not wait until it says that it is ready, so it does not say so.
+[[noreturn]] void copied_worker_main(int control, memory::OwnedRegion lane);
 
 /// The life of a process that workers are copied from: handshake, initializer, then a copy whenever the parent asks for
 /// one. Each copy goes on as a worker.

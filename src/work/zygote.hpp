@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/unique_fd.hpp"
@@ -40,13 +41,15 @@ struct Zygote {
   base::UniqueFd control;
   std::shared_ptr<WorkerOutput> output;  ///< of its initializer; null with Output::inherit
   State state = State::starting;
-  std::size_t wanted = 0;  ///< workers that it has not been asked for yet
-  struct Asked {
-    std::uint64_t id;
-    base::Result<std::unique_ptr<Peer>> peer;  ///< this side of it, or why there is none
+  std::size_t wanted = 0;                   ///< workers that it has not been asked for yet
+  std::deque<std::unique_ptr<Peer>> asked;  ///< this side of those that it has been asked for, in their order
+  /// This side of a worker that it has not been asked for, and that worker's end of its control socket.
+  struct Unborn {
+    std::unique_ptr<Peer> peer;
+    base::UniqueFd control;
   };
-  std::deque<Asked> asked;    ///< workers that it has been asked for, in their order
-  memory::PeerRegion births;  ///< a BirthRecord, while serving
+  std::optional<Unborn> next;  ///< made while nobody waits for it
+  memory::PeerRegion births;   ///< a BirthRecord, while serving
   std::uint64_t control_watch = 0;
   std::uint64_t end_watch = 0;
   Attendant::Timer timer;  ///< of its start, or its next answer

@@ -44,14 +44,37 @@ void require_copyable(Handshake& handshake) {
     handshake.fail("zygote", "it has made a weft::Buffer before it was copied" + which);
 }
 
+/// What comes with a request: the new worker's control socket, what shall be its lane, and where these are pipes its
+/// stdout and stderr.
+constexpr std::size_t kWithoutStreams = 2;
+constexpr std::size_t kWithStreams = 4;
+
 /// In the copy: what was the zygote's own goes, and what came with the request takes its place.
-[[noreturn]] void become_worker(int zygote_control, std::vector<base::UniqueFd> descriptors) {
+[[noreturn]] void become_worker(int zygote_control, std::vector<base::UniqueFd> descriptors,
+                                memory::OwnedRegion lane) {
   ::close(zygote_control);
-  for (std::size_t i = 1; i < descriptors.size(); ++i) {
-    if (::dup2(descriptors[i].get(), static_cast<int>(i)) < 0) ::_exit(Handshake::kStartFailed);
+  for (std::size_t i = kWithoutStreams; i < descriptors.size(); ++i) {
+    if (::dup2(descriptors[i].get(), static_cast<int>(i - kWithoutStreams + 1)) < 0)
+      ::_exit(Handshake::kStartFailed);
     descriptors[i].reset();
   }
-  copied_worker_main(descriptors.front().release());
+  copied_worker_main(descriptors.front().release(), std::move(lane));
+}
+
+/// Makes one. The lane is mapped and sealed here, so that the parent can look at that before there is a worker to wait
+/// for.
+base::Result<pid_t> make_worker(int control, std::vector<base::UniqueFd>& descriptors, BirthRecord& record,
+                                memory::OwnedRegion& births) {
+  auto lane = memory::OwnedRegion::take(std::move(descriptors[1]), 1, {.keep_on_fork = true});
+  if (!lane) return lane.fault();
+  WEFT_FAILURE_POINT("zygote.fork.before");
+  auto pid = process::fork_sibling(&record.pid);
+  if (pid && *pid == 0) {
+    births = {};
+    become_worker(control, std::move(descriptors), *std::move(lane));
+  }
+  WEFT_FAILURE_POINT("zygote.fork.after");
+  return pid;
 }
 
 }  // namespace
@@ -87,23 +110,17 @@ void zygote_main(int control) {
 
   std::array<std::byte, 1024> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init)
   for (;;) {
-    auto received = process::receive(control, buffer, 3, process::Wait::yes);
+    auto received = process::receive(control, buffer, kWithStreams, process::Wait::yes);
     if (!received) ::_exit(kRefused);
     if (received->state != process::Received::State::message) ::_exit(0);  // the pool has gone
     auto message = wire::decode_control(std::span{buffer}.first(received->bytes));
     const auto* const request = message ? std::get_if<wire::Fork>(&*message) : nullptr;
-    if (request == nullptr || received->descriptors.empty() || received->descriptors.size() == 2)
-      ::_exit(kRefused);
+    const std::size_t count = received->descriptors.size();
+    if (request == nullptr || (count != kWithoutStreams && count != kWithStreams)) ::_exit(kRefused);
     // Relaxed: read after this process has ended, and the kernel's word of that comes after everything.
     record->pid = 0;
     record->worker_id.store(request->worker_id, std::memory_order_relaxed);
-    WEFT_FAILURE_POINT("zygote.fork.before");
-    auto pid = process::fork_sibling(&record->pid);
-    if (pid && *pid == 0) {
-      births = {};
-      become_worker(control, std::move(received->descriptors));
-    }
-    WEFT_FAILURE_POINT("zygote.fork.after");
+    auto pid = make_worker(control, received->descriptors, *record, births);
     const wire::Forked forked{request->worker_id, pid ? static_cast<std::uint32_t>(*pid) : 0,
                               pid ? 0 : pid.fault().error};
     if (!process::send(control, wire::encode(forked), {}, process::Wait::yes)) ::_exit(0);

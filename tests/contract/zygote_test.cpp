@@ -56,6 +56,11 @@ void leave_a_thread() {
   std::thread{[] { ::pause(); }}.detach();
 }
 void wait_for_something() { weft::sleep_for(1ms); }
+/// As good as all that a process may have which is limited to 32.
+void open_many() {
+  while (::dup(0) < 28) {
+  }
+}
 void make_a_buffer() { static weft::Buffer kept = weft::Buffer::copy_of("shared"); }
 void hang() { ::pause(); }
 
@@ -235,6 +240,26 @@ TEST_F(Zygote, makes_workers_within_their_limits) {
   options.worker.limits.open_files = 64;
   weft::Pool pool{options};
   EXPECT_EQ(pool.submit<open_files>().get(), 64U);
+}
+
+TEST_F(Zygote, tells_why_its_copies_cannot_start) {
+  weft::PoolOptions options = copies(2);
+  options.worker.limits.open_files = 32;
+  options.worker.initializer = weft::initializer<open_many>;
+  weft::Pool pool{options};
+  for (int i = 0; i < 3; ++i) {
+    auto first = pool.submit<identity>(1);
+    auto second = pool.submit<identity>(2);
+    for (auto* each : {&first, &second}) {
+      try {
+        each->get();
+        FAIL() << "it started";
+      } catch (const weft::StartFailed& failed) {
+        EXPECT_NE(std::string{failed.what()}.find("before it was ready"), std::string::npos) << failed.what();
+      }
+    }
+  }
+  EXPECT_EQ(pool.status().workers_lost, 0U);
 }
 
 TEST_F(Zygote, makes_workers_whose_output_is_captured) {

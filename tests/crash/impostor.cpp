@@ -43,9 +43,9 @@ void Impostor::receive_hello(void (*spoil)(int lane)) {
   lane_of_parent = *std::move(parent_lane);
   parent = *ring::open_lane(lane_of_parent.data(), lane_of_parent.bytes());
   bells = {std::move(fds[2]), std::move(fds[3])};
-  bell = std::move(fds[5]);
-  if (spoil != nullptr) return spoil(fds[4].get());
-  auto taken = memory::OwnedRegion::take(std::move(fds[4]), hello.worker_lane_bytes);
+  bell = std::move(fds[4]);
+  if (spoil != nullptr) return spoil(fds[5].get());
+  auto taken = memory::OwnedRegion::take(std::move(fds[5]), hello.worker_lane_bytes);
   WEFT_CHECK(static_cast<bool>(taken), "no lane of its own");
   lane = *std::move(taken);
   own = ring::format_lane(lane.data(), hello.ring_lines, hello.black_box_bytes,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "base/atomic.hpp"
@@ -14,6 +15,8 @@ struct Board {
   /// The longest that an idle worker may spin now, in ns: less when there are more workers than cores to spin on.
   alignas(base::kLineBytes) base::Atomic<std::uint64_t> spin_ns_max;
 };
+
+static_assert(sizeof(Board) == 2 * base::kLineBytes && offsetof(Board, spin_ns_max) == base::kLineBytes);
 
 inline constexpr unsigned kAttendantBell = 0;
 inline constexpr unsigned kWaiterBell = 1;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "base/atomic.hpp"
@@ -14,11 +15,11 @@ namespace weft::link {
 /// Owner: the parent, which writes an entry only when the worker has seen the one that lay there before
 /// (LaneCounters::stops_seen). A worker that lies about that cheats its own tasks alone.
 ///
-/// Why no stop is lost. A ring with one writer and one reader: the entry is stored before the head, and the reader takes it after
-/// the head; it has been read before `seen` says so, and the writer reads `seen` before it stores another there. The reader
-/// sleeps by head value: it reads the head, then the log, and sleeps only if the head is still that. Whoever stores another
-/// head and then wakes is either seen by the kernel's own look or finds the sleeper. Checked by
-/// tests/model/stop_log_model_test.cpp.
+/// Why no stop is lost. A ring with one writer and one reader: the entry is stored before the head, and the reader
+/// takes it after the head; it has been read before `seen` says so, and the writer reads `seen` before it stores
+/// another there. The reader sleeps by head value: it reads the head, then the log, and sleeps only if the head is
+/// still that. Whoever stores another head and then wakes is either seen by the kernel's own look or finds the sleeper.
+/// Checked by tests/model/stop_log_model_test.cpp.
 template <std::uint32_t Entries>
 struct BasicStopLog {
   static constexpr std::uint32_t kEntries = Entries;
@@ -28,6 +29,7 @@ struct BasicStopLog {
 
   /// Parent. `read` is the worker's LaneCounters::stops_seen. False while there is no room.
   [[nodiscard]] bool write(std::uint64_t call, const base::Atomic<std::uint64_t>& read) noexcept {
+    // Relaxed: the parent alone writes it.
     const std::uint32_t at = head.load(base::relaxed);
     // SYNC stop-log-read: the entry that lay there has been read.
     if (at - static_cast<std::uint32_t>(read.load(base::acquire)) >= kEntries) return false;
@@ -52,5 +54,6 @@ struct BasicStopLog {
 };
 
 using StopLog = BasicStopLog<60>;
+static_assert(sizeof(StopLog) == 512 && offsetof(StopLog, head) == 0 && offsetof(StopLog, calls) == 8);
 
 }  // namespace weft::link

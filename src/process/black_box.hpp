@@ -54,7 +54,7 @@ struct alignas(64) BlackBox {
   struct alignas(64) Activity {
     std::atomic<std::uint64_t> function;  ///< code id; 0: no task
     std::atomic<std::uint64_t> task;      ///< whatever the link knows the task by
-    std::atomic<std::uint64_t> began_ns;  ///< base::now_ns()
+    std::atomic<std::uint64_t> flags;     ///< of whoever knows the task: what `function` is an id of
   } activity;
 
   // Written in the handler of a crash signal, by the first thread that crashes.
@@ -95,6 +95,9 @@ static_assert(offsetof(BlackBox, activity) == 64);
 static_assert(offsetof(BlackBox, crash) == 128);
 static_assert(offsetof(BlackBox, exception) == 10432);
 static_assert(offsetof(BlackBox, note) == 15056);
+static_assert(offsetof(BlackBox, crash.frames) == 168 && offsetof(BlackBox, crash.mappings) == 2216 &&
+              offsetof(BlackBox, crash.paths) == 4264);
+static_assert(offsetof(BlackBox, exception.type) == 10448 && offsetof(BlackBox, exception.message) == 10960);
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free &&
               std::atomic<std::uint64_t>::is_always_lock_free);
 
@@ -136,11 +139,11 @@ class AlternateStack {
 
 /// Says what the calling thread goes on with. Three plain stores.
 inline void set_activity(BlackBox& box, std::uint64_t function, std::uint64_t task,
-                         std::uint64_t began_ns) noexcept {
+                         std::uint64_t flags) noexcept {
   // Relaxed: read only after the process has ended, and the kernel's word of that comes after everything.
   box.activity.function.store(function, std::memory_order_relaxed);
   box.activity.task.store(task, std::memory_order_relaxed);
-  box.activity.began_ns.store(began_ns, std::memory_order_relaxed);
+  box.activity.flags.store(flags, std::memory_order_relaxed);
 }
 
 /// Leaves a text for the parent, cut to kNoteBytes; replaces an earlier one. Async-signal-safe.

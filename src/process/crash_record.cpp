@@ -175,7 +175,7 @@ Result<CrashRecord> read_crash_record(std::span<const std::byte> area) {
   constexpr std::size_t kActivityAt = offsetof(BlackBox, activity);
   record.function = copy->at<std::uint64_t>(kActivityAt + offsetof(BlackBox::Activity, function));
   record.task = copy->at<std::uint64_t>(kActivityAt + offsetof(BlackBox::Activity, task));
-  record.began_ns = copy->at<std::uint64_t>(kActivityAt + offsetof(BlackBox::Activity, began_ns));
+  record.flags = copy->at<std::uint64_t>(kActivityAt + offsetof(BlackBox::Activity, flags));
   if (counts.stage >= kCrashSeen) read_crash(*copy, counts, record);
   if (counts.exception == 1) {
     constexpr std::size_t kExceptionAt = offsetof(BlackBox, exception);

@@ -41,7 +41,7 @@ struct CrashRecord {
   std::string note;
   std::uint64_t function = 0;  ///< BlackBox::Activity
   std::uint64_t task = 0;
-  std::uint64_t began_ns = 0;
+  std::uint64_t flags = 0;
 
   /// The faulting address lies at the stack pointer: most likely a stack overflow.
   [[nodiscard]] bool looks_like_stack_overflow() const noexcept;

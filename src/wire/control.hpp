@@ -48,7 +48,7 @@ struct Hello {
   std::uint32_t parent_pid = 0;
   std::uint32_t nesting_depth = 0;      ///< workers above this one, itself included
   std::uint64_t parent_lane_bytes = 0;  ///< of the lane that the parent writes
-  std::uint64_t worker_lane_bytes = 0;  ///< of the one that the worker shall make
+  std::uint64_t worker_lane_bytes = 0;  ///< of the one that the parent has reserved for it
   std::uint32_t ring_lines = 0;
   std::uint32_t black_box_bytes = 0;
   std::uint64_t spin_ns_max = 0;

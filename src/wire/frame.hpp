@@ -34,8 +34,8 @@ inline constexpr std::uint16_t kMeasured = 4;  ///< of a task: its answer shall 
 inline constexpr std::uint16_t kOfOtherTypes = 8;  ///< of close: the two ends do not fit together
 
 /// A frame's fixed part, as it lies at the start of the frame; schemas/frame.fbs is the same struct for readers of
-/// the wire, and frame.cpp asserts that the two agree. `length` and `withdrawn` belong to the ring: put() leaves them
-/// to it.
+/// the wire, and frame.cpp asserts that the two agree. `length` and `withdrawn` belong to the ring: put() leaves the
+/// first to it, and zeroes the second, which nobody reads yet.
 struct FrameHeader {
   std::uint32_t length = 0;
   std::uint32_t withdrawn = 0;
@@ -92,9 +92,10 @@ constexpr bool is_relayed(std::uint64_t ticket) noexcept { return (ticket & kRel
 
 /// A block named in a frame. Comes `attachments` times, before the payload.
 struct BlockReference {
-  std::uint64_t loan = 0;    ///< the owner's id of the loan, given back with Kind::release
-  std::uint32_t chunk = 0;   ///< the owner's id of the chunk
-  std::uint32_t owner = 0;   ///< 0: the sender's arena; 1: the receiver's own, handed back
+  std::uint64_t loan = 0;   ///< the owner's id of the loan, given back with Kind::release
+  std::uint32_t chunk = 0;  ///< the owner's id of the chunk
+  std::uint32_t owner =
+      0;  ///< 0: the sender's arena; 1: the receiver's own, handed back; 2: a descriptor, no block
   std::uint64_t offset = 0;  ///< bytes into the chunk
   std::uint64_t length = 0;  ///< bytes
 };

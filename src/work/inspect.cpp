@@ -135,7 +135,7 @@ void read_lane(pid_t pid, const Lane& lane, WorkerLook& worker) {
   if (worker.tasks_in_hand == 0) return;
   auto record =
       process::read_crash_record({lane.view.black_box, static_cast<std::size_t>(lane.view.black_box_bytes)});
-  if (!record || record->function == 0 || (record->began_ns & wire::kNamed) != 0) return;
+  if (!record || record->function == 0 || (record->flags & wire::kNamed) != 0) return;
   worker.task = task_name_in(pid, record->function);
 }
 

@@ -26,6 +26,7 @@ namespace {
 // bytes deceives nobody but those who ask for its own output.
 constexpr std::string_view kMark{"\0\x1bweft-mark\x1b\0", 13};
 constexpr std::size_t kMarkBytes = kMark.size() + sizeof(std::uint64_t) + 1;
+static_assert(kMarkBytes == 22);
 
 /// Of calls that have not settled a worker has no more than kWindowMax.
 constexpr std::size_t kSpansMax = 2 * base::kWindowMax;

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -24,6 +25,7 @@ struct BirthRecord {
   std::atomic<std::uint64_t> worker_id;
   pid_t pid;  ///< 0 until there is one
 };
+static_assert(sizeof(BirthRecord) == 16 && offsetof(BirthRecord, pid) == 8);
 
 /// The parent's view of the process that the workers of a pool are copied from.
 ///

@@ -201,7 +201,7 @@ TEST(BlackBox, keeps_note_and_activity_of_a_worker_that_exited) {
   EXPECT_EQ(ending.record.note, "exit(3) called inside a task");
   EXPECT_EQ(ending.record.function, 17U);
   EXPECT_EQ(ending.record.task, 4U);
-  EXPECT_EQ(ending.record.began_ns, 99U);
+  EXPECT_EQ(ending.record.flags, 99U);
 }
 
 TEST(BlackBox, holds_no_crash_after_a_kill) {

@@ -58,9 +58,11 @@ bool Mutex::deserves_seat(std::uint64_t thread) noexcept {
 }
 
 void Mutex::wait_for_held() noexcept {
+  // Relaxed, here and below: the process-wide fence orders it with the look of every unlock() (mutex.md).
   waiters_.fetch_add(1, relaxed);
   for (int spin = 0; spin < kSpins; ++spin) {
     spin_pause();
+    // Relaxed: a guess that try_held() makes sure of.
     if (held_.load(relaxed) == 0 && try_held()) {
       waiters_.fetch_sub(1, relaxed);
       return;
@@ -74,11 +76,13 @@ void Mutex::wait_for_held() noexcept {
     const timespec piece{0, 1'000'000};
     futex(held_, FUTEX_WAIT, 1, fenced ? nullptr : &piece);
   }
+  // Relaxed: one too many wakes somebody for nothing.
   waiters_.fetch_sub(1, relaxed);
 }
 
 /// Whoever holds held_ takes the seat back from the thread that has it, and waits until that one is not inside.
 void Mutex::take_back_seat(std::uint64_t seated) noexcept {
+  // Relaxed: the fence below orders both with what the seated thread looks at.
   waiters_.fetch_add(1, relaxed);
   seated_.store(0, relaxed);
   // After this fence the other thread, when it sits down, sees that the seat is not its any more; or it sat down before,
@@ -98,6 +102,7 @@ void Mutex::take_back_seat(std::uint64_t seated) noexcept {
       futex(inside, FUTEX_WAIT, 1, nullptr);
     }
   }
+  // Relaxed: one too many wakes somebody for nothing.
   waiters_.fetch_sub(1, relaxed);
 }
 

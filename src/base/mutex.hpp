@@ -43,7 +43,7 @@ class Mutex {
   /// process with several threads takes some 10 ms for it, since the kernel waits until all of them have heard.
   static void prepare() noexcept;
 
-  /// True if somebody waits: a holder that only looks for something to do should let them in.
+  /// True if somebody waits: a holder that only looks for something to do should let them in. Relaxed: a hint.
   [[nodiscard]] bool contended() const noexcept { return waiters_.load(relaxed) != 0; }
 
   /// How often in a row a thread must take it to be given a seat.
@@ -59,11 +59,12 @@ class Mutex {
 
   /// Enters from the seat, if it is this thread's.
   bool sit_down() noexcept {
+    // Relaxed: whose seat it is stands in the tag; only the thread that it names believes it.
     const std::uint64_t seated = seated_.load(relaxed);
     if ((seated & ~kThreadTagMask) != thread_tag()) return false;
     Atomic<std::uint32_t>& inside = seats_[seated & kThreadTagMask].inside;
     inside.store(1, relaxed);
-    // The processor may look first (store buffer), which the membarrier in take_back_seat() rules out.
+    // Relaxed: the processor may look first (store buffer), which the membarrier in take_back_seat() rules out.
     compiler_fence();
     if (seated_.load(relaxed) == seated) [[likely]] {
       word_ = &inside;
@@ -75,7 +76,7 @@ class Mutex {
   void let_go(Atomic<std::uint32_t>& word) noexcept {
     // SYNC mutex: everything that this holder did.
     word.store(0, release);
-    // The compiler must not look first; the processor may, which the waiter's membarrier rules out.
+    // Relaxed: the compiler must not look first; the processor may, which the waiter's membarrier rules out.
     compiler_fence();
     if (waiters_.load(relaxed) != 0) [[unlikely]]
       wake_one(word);

@@ -80,8 +80,10 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   bool has_ready_fibers() const noexcept override { return !ready_.empty(); }
   void suspend_until(const SteadyTime& until) noexcept override;
   void notify() noexcept override {
+    // Relaxed: the fence orders it.
     notified_.store(true, base::relaxed);
-    // SYNC reactor-notify: what was handed over stands before the look at asleep_; pairs with the fence in sleep().
+    // SYNC reactor-notify: what was handed over, and notified_, stand before the look at asleep_; pairs with the fence in
+    // sleep().
     base::full_fence();
     if (asleep_.load(base::relaxed)) ring();
   }
@@ -152,6 +154,7 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   std::uint64_t glanced_ = 0;
   [[no_unique_address]] StackSwitches switches_;
   [[nodiscard]] bool ready() noexcept {
+    // Relaxed: what was handed over is taken under a lock of Boost.Fiber's; a look too early is made up for by sleep().
     return ready_count_ != 0 || notified_.exchange(false, base::relaxed);
   }
   void ring() noexcept {
@@ -185,6 +188,7 @@ void Reactor::Algorithm::suspend_until(const SteadyTime& until) noexcept {
 }
 
 void Reactor::Algorithm::sleep(const SteadyTime& until) noexcept {
+  // Relaxed: the fence below orders it.
   asleep_.store(true, base::relaxed);
   // SYNC reactor-notify: asleep_ stands before the look at notified_; pairs with the fence in notify().
   base::full_fence();
@@ -203,6 +207,7 @@ void Reactor::Algorithm::sleep(const SteadyTime& until) noexcept {
     ++sleeps_;
     reactor_.spun(base::now_ns() - begin < spin_limit_ns_);
   }
+  // Relaxed: who still reads the older asleep_ rings once for nothing; what notified_ told of is looked for from here on.
   asleep_.store(false, base::relaxed);
   notified_.store(false, base::relaxed);
   for (std::size_t i = 0; i < armed; ++i) sources_[i].source->disarm();
@@ -294,9 +299,10 @@ bool Reactor::others_ready() const noexcept { return algorithm_.ready_count_ != 
 
 bool Reactor::alone() noexcept {
   if (algorithm_.ready_count_ != 0 || !algorithm_.sources_.empty()) return false;
+  // Relaxed: what comes just now is found at the next look.
   if (!algorithm_.notified_.load(base::relaxed)) [[likely]]
     return true;
-  // Perhaps only of a wake-up that this thread has already seen; the dispatcher finds out.
+  // Perhaps only of a wake-up that this thread has already seen; the dispatcher finds out. Relaxed: as in ready().
   static_cast<void>(algorithm_.notified_.exchange(false, base::relaxed));
   yield();
   return algorithm_.ready_count_ == 0;
@@ -305,6 +311,7 @@ bool Reactor::alone() noexcept {
 Waker Reactor::waker() noexcept {
   fibers::context* const active = fibers::context::active();
   static_cast<void>(active->create_waker());
+  // Relaxed: this thread has just written it.
   algorithm_.waker_epoch_ = active->waker_epoch_.load(std::memory_order_relaxed);
   return Waker{active, algorithm_.waker_epoch_};
 }

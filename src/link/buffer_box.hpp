@@ -28,7 +28,7 @@ class ReturnBox {
     // Relaxed: a hint for waiting(); take() locks.
     count_.store(static_cast<std::uint32_t>(loans_.size()), base::relaxed);
   }
-  /// How many loans wait, roughly.
+  /// How many loans wait, roughly. Relaxed: a hint.
   [[nodiscard]] std::uint32_t waiting() const noexcept { return count_.load(base::relaxed); }
   /// Moves up to `count` of them into `to`; how many.
   std::size_t take(std::uint64_t* to, std::size_t count) {
@@ -36,6 +36,7 @@ class ReturnBox {
     const std::size_t taken = count < loans_.size() ? count : loans_.size();
     for (std::size_t i = 0; i < taken; ++i) to[i] = loans_[i];
     loans_.erase(loans_.begin(), loans_.begin() + static_cast<std::ptrdiff_t>(taken));
+    // Relaxed: as in post().
     count_.store(static_cast<std::uint32_t>(loans_.size()), base::relaxed);
     return taken;
   }
@@ -59,7 +60,7 @@ namespace weft::detail {
 /// What the handles of one Buffer share: bytes of this process's arena, bytes that a peer lent, or the open file of a
 /// Descriptor, without bytes.
 struct BufferBox {
-  // SYNC buffer-handles: whoever takes it to zero sees every use of the bytes by the other handles.
+  // SYNC buffer-handles: whoever takes it to zero, or finds it one to write, sees every use of the bytes by the others.
   base::Atomic<std::uint32_t> handles{1};
   memory::Block block;                      ///< own bytes
   memory::BlockView view;                   ///< lent bytes

@@ -113,6 +113,7 @@ void die_of(int signal, ucontext_t& context) noexcept {
 }
 
 void on_unwinder_stuck(int, siginfo_t*, void* context) {
+  // Relaxed: the same thread has stored it.
   die_of(recorded_signal.load(std::memory_order_relaxed), *static_cast<ucontext_t*>(context));
 }
 
@@ -147,7 +148,8 @@ bool holds_a_frame(const BlackBox::Crash& crash, std::uint32_t frames, const Map
 /// a program may have hundreds of libraries. False if the mappings cannot be read (no /proc, or no descriptor
 /// left).
 bool record_mappings(BlackBox::Crash& crash, std::uint32_t frames) noexcept {
-  std::uint32_t count = crash.mapping_count.load(std::memory_order_relaxed);  // we alone write it
+  // Relaxed: we alone write it.
+  std::uint32_t count = crash.mapping_count.load(std::memory_order_relaxed);
   std::uint32_t path_at =
       count == 0 ? 0 : crash.mappings[count - 1].path_at + crash.mappings[count - 1].path_bytes;
   Maps maps;
@@ -199,14 +201,15 @@ void record_crash(int signal, const siginfo_t& info, ucontext_t& context) noexce
   // SYNC frames: frame 0 is whole.
   crash.frame_count.store(1, std::memory_order_release);
   const bool readable = record_mappings(crash, 1);
-  const bool in_code =
-      !readable || crash.mapping_count.load(std::memory_order_relaxed) != 0;  // we alone write it
+  // Relaxed: we alone write it.
+  const bool in_code = !readable || crash.mapping_count.load(std::memory_order_relaxed) != 0;
   // SYNC crash: everything down to the stack pointer is whole.
   crash.stage.store(kCrashSeen, std::memory_order_release);
 
   limit_unwinding();
   record_frames(crash, context, in_code);
-  record_mappings(crash, crash.frame_count.load(std::memory_order_relaxed));  // we alone write it
+  // Relaxed: we alone write it.
+  record_mappings(crash, crash.frame_count.load(std::memory_order_relaxed));
   // SYNC crash: and so are the frames and their mappings.
   crash.stage.store(kCrashTraced, std::memory_order_release);
 }
@@ -215,6 +218,7 @@ void on_crash(int signal, siginfo_t* info, void* raw_context) {
   auto& context = *static_cast<ucontext_t*>(raw_context);
   const auto self = static_cast<pid_t>(::syscall(SYS_gettid));
   pid_t nobody = 0;
+  // Relaxed: it decides who records; nothing is read by it, and the signal's number by the same thread alone.
   if (!recording_thread.compare_exchange_strong(nobody, self, std::memory_order_relaxed)) {
     // Another thread is recording and will end the process: if we went on, we might end it before it is done.
     if (nobody != self) {
@@ -224,6 +228,7 @@ void on_crash(int signal, siginfo_t* info, void* raw_context) {
     die_of(recorded_signal.load(std::memory_order_relaxed), context);
     return;
   }
+  // Relaxed: read by this thread alone.
   recorded_signal.store(signal, std::memory_order_relaxed);
   record_crash(signal, *info, context);
   die_of(signal, context);
@@ -263,6 +268,7 @@ void record_exception(BlackBox::Exception& record) noexcept {
 }
 
 [[noreturn]] void on_terminate() {
+  // Relaxed: it decides who records, and nothing is read by it.
   if (!terminating.exchange(true, std::memory_order_relaxed)) record_exception(box->exception);
   if (previous != nullptr) previous();  // The standard one prints what it is about, and aborts.
   std::abort();

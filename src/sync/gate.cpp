@@ -18,9 +18,11 @@ struct Gate::Waiter final : Place {
   base::Atomic<Verdict> verdict{Verdict::waiting};
   fiber::Waker waker;  ///< none while it spins
 
+  // Relaxed: as said above.
   [[nodiscard]] bool waiting() const noexcept { return verdict.load(base::relaxed) == Verdict::waiting; }
   /// Wakes it under the lock, which it takes before it goes on: so its fiber, its thread and this object are still there.
   void told(bool served) noexcept override {
+    // Relaxed: under the lock, as above.
     verdict.store(served ? Verdict::served : Verdict::refused, base::relaxed);
     if (waker) waker.wake();
   }
@@ -48,6 +50,7 @@ Waited Gate::take(std::unique_lock<std::mutex>& lock, std::size_t count, std::ui
     reactor->suspend(deadline_ns);
     lock.lock();
   }
+  // Relaxed: under the lock.
   switch (self.verdict.load(base::relaxed)) {
     case Waiter::Verdict::served:
       return Waited::came;

@@ -90,6 +90,7 @@ void Asker::tell(std::uint64_t object, const Asked& asked) {
 base::Atomic<bool> Asker::has_orders_{false};
 
 void Asker::tell_of_orders(bool first) noexcept {
+  // Relaxed: the fence below orders it, and the orders themselves are under the home's lock.
   has_orders_.store(true, base::relaxed);
   if (!first) return;
   // SYNC process-asker: that there are some stands before the look whether somebody has to be woken for it.
@@ -128,7 +129,7 @@ void Asker::pass_on() noexcept {
     if (!loop_.wait_for_room()) return;
   }
   if (!has_orders()) return;
-  // Before they are taken: what comes afterwards is told of once more.
+  // Before they are taken: what comes afterwards is told of once more. Relaxed: the home's lock orders it with them.
   has_orders_.store(false, base::relaxed);
   std::vector<RelayOrder> orders = SharedHome::get().take_orders();
   if (orders.empty()) return;

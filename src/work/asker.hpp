@@ -41,7 +41,8 @@ class Asker {
   /// There are some; from any thread. The first time a courier is started, in a worker that does not serve yet once it does.
   static void tell_of_orders(bool first) noexcept;
   [[nodiscard]] static bool has_orders() noexcept {
-    return has_orders_.load(base::relaxed);  // the home's lock orders what is read then
+    // Relaxed: the home's lock orders what is read then.
+    return has_orders_.load(base::relaxed);
   }
   /// Once. Nothing happens in a worker that is a thread.
   void start_courier();

@@ -84,7 +84,7 @@ Buffer::Buffer(const Buffer& other) noexcept : box_{other.box_}, data_{other.dat
 }
 
 void Buffer::drop() noexcept {
-  // SYNC buffer-handles: every use of the bytes by the other handles.
+  // SYNC buffer-handles: every use of the bytes by this handle, for who takes it to zero or finds itself alone.
   if (box_->handles.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (box_->lender) {
     try {
@@ -98,7 +98,8 @@ void Buffer::drop() noexcept {
 
 std::span<std::byte> Buffer::writable() {
   if (box_ == nullptr) return {};
-  const bool alone = box_->handles.load(base::relaxed) == 1 && box_->block && box_->block.is_sole();
+  // SYNC buffer-handles: every use of the bytes by handles that are gone, before what the caller writes.
+  const bool alone = box_->handles.load(base::acquire) == 1 && box_->block && box_->block.is_sole();
   if (!alone) *this = copy_of(bytes());
   return {const_cast<std::byte*>(data_), size_};
 }

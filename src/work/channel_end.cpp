@@ -272,11 +272,12 @@ bool ChannelEnd::spin(detail::Gate& gate, fiber::Reactor& reactor, std::uint64_t
   const std::uint64_t budget = reactor.spin_ticks();
   const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
   const std::uint64_t begin = base::ticks();
+  // Relaxed, here and below: a number that changes; what it stands for is under the lock.
   std::uint32_t seen = changes_.load(base::relaxed) - 1;
   for (std::uint64_t now = begin; now - begin < budget && !reactor.others_ready(); now = base::ticks()) {
     for (int looks = 0; looks < 16; ++looks) {
       if (look() == Look::elsewhere) return false;
-      const std::uint32_t changes = changes_.load(base::relaxed);
+      const std::uint32_t changes = changes_.load(base::relaxed);  // relaxed: as above
       if (changes == seen) continue;
       seen = changes;
       const std::lock_guard lock{mutex_};

@@ -27,11 +27,13 @@ Entry* own_entry() noexcept {
 
 void InheritedDeadline::begin(std::uint64_t deadline_ns) {
   entries.push_back({fiber::Reactor::fiber_id(), deadline_ns});
+  // Relaxed: whether there are any at all; each thread looks for its own.
   count_.fetch_add(1, base::relaxed);
 }
 
 void InheritedDeadline::end() noexcept {
   entries.erase(entries.begin() + (own_entry() - entries.data()));
+  // Relaxed: as in begin().
   count_.fetch_sub(1, base::relaxed);
 }
 

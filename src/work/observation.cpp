@@ -57,9 +57,11 @@ std::vector<std::byte> report_of(const Call& call) {
 
 Observation::Observation(std::vector<std::shared_ptr<Observer>> observers, std::string owner)
     : owner_{std::move(owner)},
+      // Relaxed: a number that nobody else gets, as next_task()'s.
       pool_{last_pool.fetch_add(1, base::relaxed) + 1},
       observers_{std::move(observers)} {}
 
+// Relaxed: a number that nobody else gets.
 std::uint64_t Observation::next_task() noexcept { return last_task.fetch_add(1, base::relaxed) + 1; }
 
 std::int64_t Observation::this_thread() noexcept {

@@ -69,7 +69,8 @@ class Peer {
   /// How many frames it should hold now, by what its tasks have cost lately: short ones travel in numbers, so that it
   /// never waits for the next; long ones alone, so that they can go to whoever is free first.
   void adapt_window() noexcept {
-    const std::uint64_t ticks = port.peer->task_ticks.load(base::relaxed);  // Advice: any value does no harm.
+    // Relaxed: advice, any value does no harm.
+    const std::uint64_t ticks = port.peer->task_ticks.load(base::relaxed);
     if (ticks == 0 || window == 0) return;
     const std::uint64_t fitting = window_ticks() / ticks;
     const std::uint64_t wanted = std::clamp<std::uint64_t>(fitting, window_min, base::kWindowMax);

@@ -105,6 +105,7 @@ bool PoolCore::look(ParentEnd& end) noexcept {
 void ParentEnd::attach(fiber::Reactor& reactor) { core_->attach_to(reactor); }
 void ParentEnd::detach(fiber::Reactor& reactor) noexcept { reactor.detach(*core_); }
 std::uint64_t ParentEnd::spin_ns_max() const noexcept {
+  // Relaxed: advice, any value does no harm.
   return core_->board_->spin_ns_max.load(base::relaxed);
 }
 

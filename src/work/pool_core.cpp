@@ -65,6 +65,7 @@ Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flag
   if (closed_) [[unlikely]]
     throw Closed{closed_reason_};
   Call& call = calls_.take();
+  // Relaxed: nobody but this thread knows the call yet.
   call.state.store(0, base::relaxed);
   call.peer = nullptr;
   call.abandoned = false;
@@ -150,6 +151,7 @@ bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
     return false;
   }
   WEFT_FAILURE_POINT("parent.send.after_commit");
+  // Relaxed: where to prefetch; any value does no harm.
   next_line_.store(peer.port.out.head_line(), base::relaxed);
   call.phase = Phase::sent;
   call.withdrawn = false;

@@ -50,6 +50,7 @@ PoolCore::PoolCore(Token, CoreOptions options)
   options_.all_on_terms = options_.measure_times || options_.worker_memory_bytes != 0 ||
                           options_.order != Order::submitted || observation_ != nullptr;
   options_.looks_first = options_.queue_limit != 0 || options_.all_on_terms;
+  // Relaxed: a number that nobody else gets.
   bell_id_ = last_bell_id.fetch_add(1, base::relaxed) + 1;
   attendant_bell_ = make_bell();
   waiter_bell_ = make_bell();
@@ -131,6 +132,7 @@ std::size_t PoolCore::kill(const std::string& reason) {
     peer->last_words = reason;
     peer->kill();
     if (peer->state == Peer::State::starting) continue;
+    // Relaxed: as far as the worker has come by now, with its end on the way.
     const std::uint64_t begun = peer->port.peer->begun.load(base::relaxed);
     lost += peer->sent.size();
     while (!peer->sent.empty()) {
@@ -205,6 +207,7 @@ std::string PoolCore::why_not_started(const Peer& peer, const process::ExitStatu
 
 std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStatus& status,
                                        const Call& call) const {
+  // Relaxed: of a worker that has ended, and the kernel's word of that comes after everything.
   const bool begun = call.position < peer.port.peer->begun.load(base::relaxed);
   if (peer.is_exhausted) {
     return std::make_exception_ptr(

@@ -140,6 +140,7 @@ base::Result<void> PoolCore::greet(Peer& peer) {
   message.worker_lane_bytes = worker_lane_bytes();
   message.ring_lines = base::kRingLines;
   message.black_box_bytes = process::kBlackBoxBytes;
+  // Relaxed: advice, any value does no harm.
   message.spin_ns_max = board_->spin_ns_max.load(base::relaxed);
   if (options_.kind == WorkerKind::zygote) message.initializer.reset();  // has run where it was copied from
   const std::array<int, 6> descriptors{peer.lane.fd(),     board_region_.fd(), attendant_bell_.get(),

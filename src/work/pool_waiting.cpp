@@ -97,6 +97,7 @@ bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_
 }
 
 void PoolCore::attach_to(fiber::Reactor& reactor) {
+  // Relaxed: advice, any value does no harm.
   reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
   reactor.attach(*this, waiter_bell_.get(), bell_id_);
 }
@@ -124,6 +125,7 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* v
   if (call.settled()) return true;
   require_may_wait();
   fiber::Reactor& reactor = own_reactor();
+  // Relaxed: advice, any value does no harm.
   reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
   if (!reactor.others_ready() && spin(call, reactor, deadline_ns, value)) return true;
   for (;;) {

@@ -279,8 +279,8 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   }
   // Where nothing is due any more, what a thread has answered since it was told to end finds nobody.
   if (gone->violation.empty() && !gone->sent.empty()) static_cast<void>(drain(*gone));
-  // Exact now: a dead process writes no more. Only as true as the worker was honest, so that what a liar had counts as
-  // begun, all of it.
+  // Exact now, and relaxed: a dead process writes no more. Only as true as the worker was honest, so that what a liar
+  // had counts as begun, all of it.
   const std::uint64_t begun = gone->port.peer->begun.load(base::relaxed);
   CallList lost;
   while (!gone->sent.empty()) {

@@ -310,6 +310,7 @@ void PoolCore::on_zygote_end(const std::shared_ptr<Zygote>& zygote) {
   bool found = false;
   if (!zygote->asked.empty() && zygote->births.data() != nullptr) {
     const auto& record = *reinterpret_cast<const BirthRecord*>(zygote->births.data());
+    // Relaxed: the zygote is dead, and the kernel's word of that comes after everything.
     const std::uint64_t id = record.worker_id.load(std::memory_order_relaxed);
     const auto pid = static_cast<std::uint32_t>(record.pid);
     found = id == zygote->asked.front()->id && pid != 0;

@@ -27,6 +27,7 @@ class LocalVisit final : public Visit {
   /// Wakes it under the lock, which it takes before it goes on: so its fiber, its thread and this object are still there.
   void tell(Told what) noexcept override {
     told = std::move(what);
+    // Relaxed: under the lock, as said below.
     is_told.store(true, base::relaxed);
     if (waker) waker.wake();
   }
@@ -134,6 +135,7 @@ Told SharedHome::ask(HomeObject& object, const Asked& asked) {
     std::unique_lock lock{mutex_};
     const char* const complaint = object.ask(self, asked);
     WEFT_CHECK(complaint == nullptr, complaint);
+    // Relaxed, here and below: under the lock; and while it spins, since it takes the lock before it believes it.
     if (has_answer(asked.operation) && !self.is_told.load(base::relaxed)) {
       fiber::Reactor* const reactor = fiber::Reactor::try_current();
       is_unable = reactor == nullptr;
@@ -143,12 +145,14 @@ Told SharedHome::ask(HomeObject& object, const Asked& asked) {
             sync::spin(*reactor, asked.deadline_ns, [&] { return self.is_told.load(base::relaxed); }));
         lock.lock();
       }
+      // Relaxed: under the lock.
       if (!is_unable && !self.is_told.load(base::relaxed)) {
         self.waker = reactor->waker();
         lock.unlock();
         reactor->suspend(asked.deadline_ns);
         lock.lock();
       }
+      // Relaxed: under the lock.
       if (!self.is_told.load(base::relaxed)) {
         object.leave(self);
         self.told.verdict = wire::Verdict::timed_out;

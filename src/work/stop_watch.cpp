@@ -17,6 +17,7 @@ namespace weft::work {
 
 StopWatch::~StopWatch() {
   if (!thread_.joinable()) return;
+  // Relaxed, both: nothing but the flag is read by it, and join() orders the rest.
   ending_.store(true, base::relaxed);
   // It may be about to sleep just now: until it has seen it.
   while (!ended_.load(base::relaxed)) {
@@ -44,7 +45,8 @@ std::stop_token StopWatch::token(std::uint64_t call, std::uint64_t deadline_ns) 
                       "; raise RLIMIT_NPROC (ulimit -u)"};
     }
   } else if (deadline_ns != 0) {
-    // The thread may have to wake earlier than it thinks, and may be about to sleep just now: until it has looked.
+    // The thread may have to wake earlier than it thinks, and may be about to sleep just now: until it has looked. Relaxed:
+    // a number that changes; the deadline is under the lock.
     for (const std::uint32_t before = looks_.load(base::relaxed); looks_.load(base::relaxed) == before;) {
       process::futex_wake_all(log_.head);
       std::this_thread::yield();
@@ -101,13 +103,16 @@ std::uint64_t StopWatch::look() {
 
 void StopWatch::run() noexcept {
   ::pthread_setname_np(::pthread_self(), "weft-stop");
+  // Relaxed: a flag, which is looked at until it is seen.
   while (!ending_.load(base::relaxed)) {
+    // Relaxed: look() reads it once more, with acquire; the kernel compares this one before it lets the thread sleep.
     const std::uint32_t head = log_.head.load(base::relaxed);
     const std::uint64_t next = look();
     // Relaxed: a number that changes; what it stands for is under the lock.
     looks_.fetch_add(1, base::relaxed);
     process::futex_wait(log_.head, head, next);
   }
+  // Relaxed: join() comes after it.
   ended_.store(true, base::relaxed);
 }
 

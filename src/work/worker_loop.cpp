@@ -263,6 +263,7 @@ void WorkerLoop::ring_if_behind() noexcept {
 }
 
 bool WorkerLoop::spin() noexcept {
+  // Relaxed: advice, any value does no harm.
   reactor_.set_spin_limit(parts_.board->spin_ns_max.load(base::relaxed));
   const std::uint64_t budget = reactor_.spin_ticks();
   const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;

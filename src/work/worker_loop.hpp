@@ -93,6 +93,7 @@ class WorkerLoop final : public fiber::Source {
   [[nodiscard]] WorkerChannels& channels();
   [[nodiscard]] ChannelEnd::Line line() noexcept { return {parts_.port, exchange_}; }
   [[nodiscard]] std::uint64_t spin_ns_max() const noexcept {
+    // Relaxed: advice, any value does no harm.
     return parts_.board->spin_ns_max.load(base::relaxed);
   }
   /// The next frames, as long as they belong to channels. Any fiber may, while none is just reading a frame.

@@ -134,6 +134,11 @@ class House(unittest.TestCase):
         for code in ("a.load(base::acquire);", "a.store(1, std::memory_order_release);", "base::full_fence();"):
             self.refuses("sync", {"src/base/a.hpp": ONCE + code + "\n"})
 
+    def test_refuses_relaxed_without_its_reason(self):
+        for code in ("a.load(base::relaxed);", "a.store(1, std::memory_order_relaxed);", "f(a, __ATOMIC_RELAXED);"):
+            self.refuses("relaxed", {"src/base/a.hpp": ONCE + code + "\n"})
+            self.assertEqual(broken_rules({"src/base/a.hpp": ONCE + "// Relaxed: a hint.\n" + code + "\n"}), [])
+
     def test_refuses_a_label_that_stands_on_one_side_only(self):
         self.refuses("sync", {"src/base/a.hpp": ONCE + "// SYNC flag: what.\na.load(base::acquire);\n"})
 

@@ -52,15 +52,12 @@ struct Options {
 
 constexpr std::string_view kMethod =
     "Two processes on two CPUs, both pinned but where it says otherwise. Each call is timed by itself; what "
-    "the timer takes "
-    "is taken off. Everything runs in one run: what can be divided runs in slices, A B C A B C, and all of "
-    "it in "
-    "repetitions, of which a percentile is the median. The spread is (greatest - least) / median of the "
-    "repetitions. "
-    "Read ratios, not digits.";
+    "the timer takes is taken off. Everything runs in one run: what can be divided runs in slices, A B C "
+    "A B C, and all of it in repetitions, of which a percentile is the median. The spread is (greatest - "
+    "least) / median of the repetitions. Read ratios, not digits.";
 
-// `absent`: see add_program_peers.
-std::vector<Benchmark> all_benchmarks(std::vector<std::string>& absent) {
+// `lacking`: see add_program_peers.
+std::vector<Benchmark> all_benchmarks(PeersLacking& lacking) {
   std::vector<Benchmark> all;
   add_limits(all);
   add_ring(all);
@@ -79,7 +76,7 @@ std::vector<Benchmark> all_benchmarks(std::vector<std::string>& absent) {
   add_wakeup_peers(all);
   add_message_queue_peers(all);
   add_thread_peers(all);
-  add_program_peers(all, absent);
+  add_program_peers(all, lacking);
   add_payload_sweep(all);
   add_flight_sweep(all);
   add_worker_sweep(all);
@@ -120,8 +117,8 @@ void write_report(const Options& options, const ReportData& data) {
 }
 
 int run(const Options& options) {
-  std::vector<std::string> absent;
-  const std::vector<Benchmark> benchmarks = chosen(all_benchmarks(absent), options.filter);
+  PeersLacking peers;
+  const std::vector<Benchmark> benchmarks = chosen(all_benchmarks(peers), options.filter);
   if (benchmarks.empty()) {
     fmt::print(stderr, "weft-bench: nothing is called like '{}'; --list shows the names\n", options.filter);
     return 2;
@@ -165,18 +162,21 @@ int run(const Options& options) {
     data.results = run_all(benchmarks, settings, repetitions, std::ref(line), failures);
   }
   data.targets = targets_of(comparisons(), data.results);
-  data.absent = std::move(absent);
+  data.absent = std::move(peers.absent);
+  data.failed = std::move(peers.failed);
   bool lacking = false;
   for (const Failure& failure : failures) {
     const bool some = std::any_of(data.results.begin(), data.results.end(), [&](const Result& result) {
       return result.figure.name == failure.benchmark;
     });
     lacking = lacking || !some;
-    data.absent.push_back(
+    data.failed.push_back(
         fmt::format("{}{}: it failed: {}", some ? "some of " : "", failure.benchmark, failure.reason));
   }
   print_table(stdout, data.results, comparisons());
-  for (const std::string& one : data.absent) fmt::print("not measured: {}\n", one);
+  for (const auto* const list : {&data.absent, &data.failed}) {
+    for (const std::string& one : *list) fmt::print("not measured: {}\n", one);
+  }
   if (earlier) {
     data.compared_with = options.compare;
     data.changes = changes_since(*earlier, data.results);
@@ -198,8 +198,8 @@ int refuse(std::string message) {
 int main(int argc, char** argv) {
   weft::init(argc, argv);
   if (argc > 1 && std::string_view{argv[1]} == "--peer") {
-    std::vector<std::string> absent;
-    all_benchmarks(absent);  // Registers what a peer can be.
+    PeersLacking peers;
+    all_benchmarks(peers);  // Registers what a peer can be.
     become_peer(argc, argv);
   }
 

@@ -1,7 +1,27 @@
 // What Node's peers have in common: PROGRAM FIGURE CPU PEER_CPU full|quick (README.md).
-// Node cannot pin a thread or a child by itself, so both sides share the two CPUs as the kernel sees fit.
+// Node cannot pin a thread or a child by itself: taskset(1) does, which every Debian has.
+
+import {execFileSync} from "node:child_process";
+import {readdirSync} from "node:fs";
 
 const IN_FLIGHT = 256;
+
+const [, , , CPU, PEER_CPU] = process.argv;
+
+/** The ids of a process's threads. */
+export function threads_of(pid = "self") {
+  return readdirSync(`/proc/${pid}/task`);
+}
+
+function pin(threads, cpu) {
+  for (const thread of threads) execFileSync("taskset", ["-cp", cpu, thread], {stdio: ["ignore", "ignore", "inherit"]});
+}
+
+/** Keeps the threads of the other side on its CPU, and all others of this process on this side's. */
+export function pin_sides(peers) {
+  pin(threads_of().filter((thread) => !peers.includes(thread)), CPU);
+  pin(peers, PEER_CPU);
+}
 
 /** `ask()` sends one message; `on_answer(f)` calls f for each that comes back; `end()` stops the other side. */
 export function measure(ask, on_answer, end) {

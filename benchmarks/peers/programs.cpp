@@ -137,7 +137,7 @@ void record(Run& run, const std::string& text) {
   }
 }
 
-void measure(Run& run, const Program& program, const char* figure, std::vector<std::string>& absent) {
+void measure(Run& run, const Program& program, const char* figure, std::vector<std::string>& failures) {
   std::vector<std::string> command = words(program.starter);
   for (const std::string& word :
        {file_of(program), std::string{figure}, std::to_string(run.cpu()), std::to_string(run.peer_cpu()),
@@ -149,23 +149,23 @@ void measure(Run& run, const Program& program, const char* figure, std::vector<s
   } catch (const std::exception& error) {
     run.skip();
     const std::string failed = fmt::format("{}, {}: it failed: {}", program.label, figure, error.what());
-    if (std::find(absent.begin(), absent.end(), failed) == absent.end()) absent.push_back(failed);
+    if (std::find(failures.begin(), failures.end(), failed) == failures.end()) failures.push_back(failed);
   }
 }
 
 }  // namespace
 
-void add_program_peers(std::vector<Benchmark>& to, std::vector<std::string>& absent) {
+void add_program_peers(std::vector<Benchmark>& to, PeersLacking& lacking) {
   for (const Program& program : kPrograms) {
     if (!here(program)) {
-      absent.push_back(
+      lacking.absent.push_back(
           fmt::format("{} (Debian: {}; ./tools/bench --peers installs it)", program.label, program.package));
       continue;
     }
     to.push_back({{round_trip_of(program.id, program.label)},
-                  [&program, &absent](Run& run) { measure(run, program, "round_trip", absent); }});
+                  [&program, &lacking](Run& run) { measure(run, program, "round_trip", lacking.failed); }});
     to.push_back({{pipelined_of(program.id, program.label)},
-                  [&program, &absent](Run& run) { measure(run, program, "pipelined", absent); }});
+                  [&program, &lacking](Run& run) { measure(run, program, "pipelined", lacking.failed); }});
   }
 }
 

@@ -35,8 +35,7 @@ const std::vector<Sweep>& sweeps() {
       {"in_flight",
        "Throughput by tasks in flight",
        "Empty tasks through one worker: with one in flight this is the round trip, with many the two sides "
-       "work at the "
-       "same time.",
+       "work at the same time.",
        {"tasks in flight", "", log},
        {"tasks", "1/s", log}},
       {"workers",
@@ -185,10 +184,13 @@ std::vector<Section> sections_of(const std::vector<Result>& results) {
   all.push_back(bars(
       "peers", "Peers: one call",
       "The median of a request of 32 bytes and its answer of 32 bytes, the next after the answer; each peer "
-      "as its own manual has it, both sides pinned. Pools of threads run a task that returns 32 bytes.",
+      "as its own manual has it, both sides pinned. Pools of threads run a task that returns 32 bytes. "
+      "std::async starts a thread for each, which moves to the other CPU first: that is measured with it.",
       ranked(std::move(round_trips), true)));
   all.push_back(bars("peers_pipelined", "Peers: 256 in flight",
-                     "The same with 256 requests under way, to one worker: calls a second.",
+                     "The same with 256 requests under way, to one worker: calls a second. Of a POSIX "
+                     "message queue's, no more are under way than its two queues hold, each as many as "
+                     "/proc/sys/fs/mqueue/msg_max says.",
                      ranked(of_chart(results, "peers.pipelined"), false)));
   for (const Sweep& what : sweeps()) {
     all.push_back(sweep(results, what));

@@ -82,6 +82,7 @@ std::string report_json(const ReportData& data) {
                                  {"verdict", target.outcome.verdict}});
   }
   report["absent"] = data.absent;
+  report["failed"] = data.failed;
   if (!data.compared_with.empty()) {
     report["compared_with"] = data.compared_with;
     report["changes"] = Json::array();

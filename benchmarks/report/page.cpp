@@ -71,8 +71,7 @@ std::string targets_of(const ReportData& data) {
                                  [](const Target& target) { return target.outcome.met; });
   std::string html = fmt::format(
       "<section id=\"targets\"><h2>What was to be reached</h2>\n<p>Against the limit that the machine sets, "
-      "or a "
-      "peer, in the same run. <span class=\"finding\">{} of {} targets met.</span></p>\n<div "
+      "or a peer, in the same run. <span class=\"finding\">{} of {} targets met.</span></p>\n<div "
       "class=\"scroll\"><table><thead><tr><th>name</th><th>found</th><th></th></tr></thead><tbody>\n",
       met, data.targets.size());
   for (const Target& target : data.targets) {
@@ -87,10 +86,8 @@ std::string changes_of(const ReportData& data) {
   if (data.compared_with.empty()) return "";
   std::string html = fmt::format(
       "<section id=\"changes\"><h2>Against {}</h2>\n<p>Now / before, the median over pairs of slices in the "
-      "same place "
-      "of both runs, with its 95 % bootstrap interval. Look at the limits first: what they changed, the "
-      "machine "
-      "did.</p>\n<div "
+      "same place of both runs, with its 95 % bootstrap interval. Look at the limits first: what they "
+      "changed, the machine did.</p>\n<div "
       "class=\"scroll\"><table><thead><tr><th>name</th><th>before</th><th>now</th><th>ratio</th>"
       "<th>95 %</th><th></th></tr></thead><tbody>\n",
       escaped(data.compared_with));
@@ -106,17 +103,21 @@ std::string changes_of(const ReportData& data) {
   return html + "</tbody></table></div></section>\n";
 }
 
+std::string list_of(const char* heading, const std::vector<std::string>& entries) {
+  if (entries.empty()) return "";
+  std::string html = fmt::format("<p>{}</p><ul>", heading);
+  for (const std::string& entry : entries) html += "<li>" + escaped(entry) + "</li>";
+  return html + "</ul>\n";
+}
+
 std::string facts_of(const ReportData& data) {
   std::string html = "<section id=\"machine\"><h2>Machine and method</h2>\n<dl>\n";
   for (const Fact& fact : data.machine) {
     html += fmt::format("<dt>{}</dt><dd>{}</dd>\n", escaped(fact.name), escaped(fact.value));
   }
   html += fmt::format("</dl>\n<p>{}</p>\n", escaped(data.method));
-  if (!data.absent.empty()) {
-    html += "<p>Not measured, since they are not here:</p><ul>";
-    for (const std::string& absent : data.absent) html += "<li>" + escaped(absent) + "</li>";
-    html += "</ul>\n";
-  }
+  html += list_of("Not measured, since they are not here:", data.absent);
+  html += list_of("Not measured, since they failed:", data.failed);
   return html + "</section>\n";
 }
 

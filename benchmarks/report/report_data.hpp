@@ -33,7 +33,8 @@ struct ReportData {
   std::vector<Fact> machine;
   std::vector<Result> results;
   std::vector<Target> targets;
-  std::vector<std::string> absent;  ///< what was not measured, and what it would take
+  std::vector<std::string> absent;  ///< what is not here and so was not measured, and what it would take
+  std::vector<std::string> failed;  ///< what was not measured, or only in part, since it failed, and why
   std::string compared_with;        ///< a file; empty where nothing is compared
   std::vector<Change> changes;
 };

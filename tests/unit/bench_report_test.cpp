@@ -287,6 +287,16 @@ TEST(Report, html_escapes_what_it_did_not_write) {
   EXPECT_NE(html.find("a &amp; &quot;b&quot; &lt;c&gt;"), std::string::npos);
 }
 
+TEST(Report, tells_what_failed_apart_from_what_is_not_here) {
+  ReportData data;
+  EXPECT_EQ(report_html(data).find("Not measured"), std::string::npos);
+  data.failed = {"gRPC, pipelined: it failed: no port"};
+  const std::string html = report_html(data);
+  EXPECT_EQ(html.find("since they are not here"), std::string::npos);
+  EXPECT_NE(html.find("since they failed:</p><ul><li>gRPC, pipelined"), std::string::npos);
+  EXPECT_NE(report_json(data).find("\"failed\""), std::string::npos);
+}
+
 TEST(Report, tells_of_a_spread_that_is_too_wide) {
   ReportData data;
   data.results = {latency("limit.bounce", {100, 101, 102})};

@@ -111,12 +111,14 @@ TEST(All, gives_up_at_the_deadline_and_can_be_asked_again) {
   EXPECT_FALSE(weft::all_until(executions, std::chrono::steady_clock::now()).has_value());
   EXPECT_FALSE(weft::all_settled_for(executions, 0s).has_value());
   EXPECT_FALSE(weft::any_for(executions, -1s).has_value());
+  EXPECT_FALSE(weft::any_until(executions, std::chrono::steady_clock::now() + 1ms).has_value());
   EXPECT_FALSE(weft::any_n_for(executions, 1, 1ms).has_value());
   EXPECT_FALSE(weft::first_for(executions, 1ms).has_value());
   gate.open();
   EXPECT_EQ(weft::all_for(executions, 1h).value(), std::vector{1});
   EXPECT_EQ(weft::all_settled_until(executions, weft::Deadline::max()).value().size(), 1U);
   EXPECT_EQ(weft::any_for(executions, 1h).value(), 1);
+  EXPECT_EQ(weft::any_until(executions, weft::Deadline::max()).value(), 1);
   EXPECT_EQ(weft::any_n_until(executions, 1, weft::Deadline::max()).value(), std::vector{1});
   EXPECT_EQ(weft::first_until(executions, std::chrono::steady_clock::now() + 1h).value(), 1);
 }

@@ -150,6 +150,23 @@ TEST_P(Liar, cannot_lie_about_its_times) {
   EXPECT_EQ(clerk->possible, 21);
 }
 
+TEST(HostileWorker, of_another_build_at_this_programs_own_place_is_refused) {
+  const Scratch scratch;
+  PoolOptions options{.limit = 1};
+  options.worker.environment = {"WEFT_LIE=other_build", "WEFT_LIE_MARK=" + scratch.file("lied")};
+  Pool pool{options};
+  const auto twice = [](int number) { return 2 * number; };
+  try {
+    static_cast<void>(pool.submit(twice, 21).get());
+    FAIL() << "its functions lie elsewhere";
+  } catch (const Incompatible& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("differ in their builds: build id "), std::string::npos) << text;
+  }
+  EXPECT_TRUE(scratch.has("lied"));
+  EXPECT_EQ(pool.submit(twice, 21).get(), 42) << "the next one is honest";
+}
+
 TEST(HostileWorker, that_stores_noise_in_a_parcel_is_refused_by_who_reads_it) {
   const Scratch scratch;
   Pool pool = pool_with_a_liar("parcel_of_noise", scratch, 1);

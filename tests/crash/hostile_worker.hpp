@@ -76,4 +76,7 @@ std::span<const Lie> lies();
 std::span<const Lie> channel_lies();  ///< those of them that are about channels
 std::span<const Lie> descriptor_lies();
 
+/// To be called first in main(): in a worker that is to lie it never returns.
+void lie_if_asked(int argc, char** argv);
+
 }  // namespace weft::crash

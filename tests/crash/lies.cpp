@@ -149,6 +149,14 @@ const Lie kLies[] = {
        ++other.schema_hash;
        me.say(wire::Ready{other, 1});
      }},
+    // Of another binary nobody expects the same build: this one is asked for named tasks alone.
+    {"other_build", Outcome::value,
+     [](Impostor& me) {
+       wire::Identity other = Impostor::identity();
+       other.build_id.back() ^= 1U;
+       me.say(wire::Ready{other, static_cast<std::uint32_t>(::getpid())});
+       me.serve(-1);
+     }},
     {"socket_closed_for_ready", Outcome::start_failed, [](Impostor& me) { ::close(me.control), ::pause(); }},
     {"exit_for_ready", Outcome::start_failed, [](Impostor&) { ::_exit(0); }},
 

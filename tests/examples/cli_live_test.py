@@ -43,6 +43,14 @@ class Terminal(Cli):
     def test_gets_a_bar_that_is_gone_at_the_end(self):
         shown = self.on_terminal(LC_ALL="C")
         self.assertRegex(shown, r"\r\[[^\]]*\] \d/6 pictures")
+        times = re.findall(r"(\d)/6 pictures  ([\d.]+)/s(?:  ([\d.]+) s left)?(?:  1 failed)?\x1b\[K", shown)
+        self.assertTrue(times, repr(shown))
+        for over, rate, left in times:
+            self.assertEqual(bool(left), over != "6", "what is left is told until there is nothing")
+            if left:
+                step = 0.05 if "." in rate else 0.5  # both numbers are rounded
+                self.assertGreaterEqual(float(left) + 0.5, (6 - int(over)) / (float(rate) + step))
+                self.assertLessEqual(float(left) - 0.5, (6 - int(over)) / max(float(rate) - step, 1e-9))
         self.assertRegex(shown, r"\x1b\[31mweft: \S+bad\.png: is no picture that can be read\x1b\[0m\r\n")
         self.assertTrue(shown.endswith("\r\x1b[K"), repr(shown))
         self.assertNotIn("->", shown)

@@ -23,7 +23,6 @@ class WEFT_EXPORT Value {
   enum class Type : std::uint8_t { null, boolean, integer, unsigned_integer, real, text, blob, vector };
 
   [[nodiscard]] Type type() const noexcept { return type_; }
-  [[nodiscard]] bool is_null() const noexcept { return type_ == Type::null; }
   /// Throws unless it is null.
   void null() const;
   [[nodiscard]] bool boolean() const;

@@ -12,7 +12,4 @@ inline void prefetch_for_writing(const void* address) noexcept {
 #endif
 }
 
-/// Asks for a cache line in order to read it.
-inline void prefetch_for_reading(const void* address) noexcept { __builtin_prefetch(address, 0); }
-
 }  // namespace weft::base

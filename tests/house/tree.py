@@ -4,7 +4,7 @@ import os
 from typing import NamedTuple
 
 FOLDERS = ("benchmarks", "include", "schemas", "src", "tests", "tools", ".ci", ".github")
-TEXT = (".hpp", ".cpp", ".h", ".py", ".cmake", ".in", ".txt", ".md", ".fbs", ".sh", ".yml", ".json", ".pml")
+TEXT = (".hpp", ".cpp", ".h", ".py", ".cmake", ".in", ".txt", ".md", ".fbs", ".sh", ".yml", ".json")
 
 
 class Complaint(NamedTuple):

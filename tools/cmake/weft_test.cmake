@@ -22,7 +22,7 @@ endfunction()
 #   [LIBRARY weft_probed]       # the variant with failure points; weft if not said
 #   [SANITIZE thread]           # STANDALONE, and compiled with -fsanitize=thread in every build
 #   [STANDALONE]                # compiles the ROOMS' sources (and those of the rooms that they use) itself
-#   [INCLUDES folder ...]       # searched before everything else (the model checker's <atomic>)
+#   [INCLUDES folder ...]       # searched before everything else (tests/stress/plain has a reactor without fibers)
 #   [DEFINES X=1 ...] [LIBRARIES ...]
 #   [LABELS unit ...]           # the folder's name if not said
 #   [SERIAL]                    # no other test runs beside it (it counts what the machine does)
@@ -110,11 +110,11 @@ function(weft_rooms_below result)
   set(${result} ${found} PARENT_SCOPE)
 endfunction()
 
-# weft_fuzz(NAME lane SOURCES lane_fuzz.cpp ROOMS ring CORPUS corpus/lane [STANDALONE])
+# weft_fuzz(NAME lane SOURCES lane_fuzz.cpp ROOMS ring CORPUS corpus/lane)
 # SOURCES define LLVMFuzzerTestOneInput. The preset `fuzz` makes a libFuzzer program of it, <build>/tests/<name>_fuzz;
 # every build makes a test that replays the corpus through it.
 function(weft_fuzz)
-  cmake_parse_arguments(PARSE_ARGV 0 arg "STANDALONE" "NAME;CORPUS" "SOURCES;ROOMS;LIBRARIES")
+  cmake_parse_arguments(PARSE_ARGV 0 arg "" "NAME;CORPUS" "SOURCES;ROOMS;LIBRARIES")
   set(target weft_fuzz_${arg_NAME})
   add_executable(${target} ${arg_SOURCES})
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${arg_NAME}_fuzz RUNTIME_OUTPUT_DIRECTORY "${WEFT_TEST_DIR}")
@@ -123,13 +123,7 @@ function(weft_fuzz)
   foreach(room IN LISTS arg_ROOMS)
     target_link_libraries(${target} PRIVATE weft_headers_${room})
   endforeach()
-  if(arg_STANDALONE)
-    weft_rooms_below(rooms ${arg_ROOMS})
-    weft_compile_rooms(${target} ${rooms})
-  else()
-    target_link_libraries(${target} PRIVATE weft_archive)
-  endif()
-  target_link_libraries(${target} PRIVATE ${arg_LIBRARIES} Threads::Threads)
+  target_link_libraries(${target} PRIVATE weft_archive ${arg_LIBRARIES} Threads::Threads)
   if(WEFT_SANITIZE MATCHES "fuzzer-no-link")
     target_link_options(${target} PRIVATE -fsanitize=fuzzer)
     set(replay_arguments -runs=0)

@@ -16,12 +16,14 @@
 
 namespace weft {
 
+/// What a context is, beside the task that it runs: taken as it is when start_context() is called.
 struct ContextOptions {
-  /// WorkerOptions::kind: exec, a process of its own; or thread, a thread of this program, which has the same interface but for
-  /// what needs a process: pid(), signal() and the streams throw ArgumentError, and it cannot be killed (WorkerKind::thread).
+  /// WorkerOptions::kind: exec, a process of its own; or thread, a thread of this program, which has the same interface
+  /// but for what needs a process: pid(), signal() and the streams throw ArgumentError, and it cannot be killed
+  /// (WorkerKind::thread).
   WorkerOptions worker = {};
-  /// Which of the process's standard streams are pipes to here; the others are as `worker.output` says. A process that prints
-  /// to a pipe that nobody reads waits once that is full.
+  /// Which of the process's standard streams are pipes to here; the others are as `worker.output` says. A process that
+  /// prints to a pipe that nobody reads waits once that is full.
   bool pipe_input = false;
   bool pipe_output = false;
   bool pipe_errors = false;
@@ -103,8 +105,8 @@ class [[nodiscard]] Context {
   /// The process, once it runs; 0 before, and after its end. Throws ArgumentError of a thread.
   [[nodiscard]] std::int64_t pid() const { return process_.pid(); }
   [[nodiscard]] bool is_running() const { return process_.is_running(); }
-  /// Sends the process a signal. False if it has not started yet or has ended. SIGINT and SIGQUIT are ignored there, unless the
-  /// task says otherwise. Throws ArgumentError of a thread.
+  /// Sends the process a signal. False if it has not started yet or has ended. SIGINT and SIGQUIT are ignored there,
+  /// unless the task says otherwise. Throws ArgumentError of a thread.
   bool signal(int number) { return process_.signal(number); }
   /// Ends the process at once; join() throws WorkerKilled then. A thread is asked to stop, and join() waits for its end.
   void kill() { process_.kill("the context was killed"); }
@@ -120,9 +122,9 @@ class [[nodiscard]] Context {
   Channel<Send, Receive> channel_;
 };
 
-/// Starts a process (or thread) that runs the function `Function(args...)`, which takes a TaskScope& first and its channel from there:
-/// `scope.channel<Receive, Send>()`. Returns at once; a start that fails shows in join(). Throws ArgumentError, NotInitialized,
-/// EncodingError, Exhausted.
+/// Starts a process (or thread) that runs the function `Function(args...)`, which takes a TaskScope& first and its
+/// channel from there: `scope.channel<Receive, Send>()`. Returns at once; a start that fails shows in join(). Throws
+/// ArgumentError, NotInitialized, EncodingError, Exhausted.
 template <auto Function, class Send, class Receive, class... Args>
 auto start_context(const ContextOptions& options, Args&&... args) {
   detail::ContextProcess process{options};

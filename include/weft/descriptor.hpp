@@ -9,8 +9,8 @@
 namespace weft {
 
 /// An open file descriptor that travels between processes: as an argument, as a result, over a channel, inside other
-/// values (64 in one task or value at the most). The other side gets one of its own for the same open file, as by dup(2): position and
-/// status flags are shared. Copies within a process share the descriptor, like a std::shared_ptr.
+/// values (64 in one task or value at the most). The other side gets one of its own for the same open file, as by
+/// dup(2): position and status flags are shared. Copies within a process share the descriptor, like a std::shared_ptr.
 ///
 /// What was submitted is held here until its task has ended, since it may have to begin elsewhere: the reader of a pipe
 /// whose other end was sent sees its end only then.

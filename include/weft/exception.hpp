@@ -93,8 +93,7 @@ void register_exception() {
                 "weft: what is a TaskException already comes as a TaskFailed");
   static_assert(kByText || Encodable<E>,
                 "weft: this exception cannot travel between processes: give it a constructor from const "
-                "std::string& or "
-                "const char*, or specialise weft::Codec<E>");
+                "std::string& or const char*, or specialise weft::Codec<E>");
   if constexpr (kByText) {
     detail::add_exception(typeid(E), {nullptr, &detail::raise_from_text<E>});
   } else if constexpr (Encodable<E>) {

@@ -79,8 +79,9 @@ class [[nodiscard]] Execution {
   [[nodiscard]] std::optional<TaskTimes> times() const { return handle_.times(); }
 
   /// Takes the task back if it has not begun: true, and get() throws Cancelled with `reason`. False if it is done, or
-  /// has begun, or the worker is just reading it (then it may still come back unread, as Cancelled). One that has begun is asked to stop (TaskScope::stop_token()): if it throws Cancelled, so does get(), with
-  /// `reason`; if it does not heed it, its value comes as if nothing had been asked.
+  /// has begun, or the worker is just reading it (then it may still come back unread, as Cancelled). One that has begun
+  /// is asked to stop (TaskScope::stop_token()): if it throws Cancelled, so does get(), with `reason`; if it does not
+  /// heed it, its value comes as if nothing had been asked.
   bool cancel(const std::string& reason = {}) { return handle_.cancel(reason); }
 
   /// Calls `callback` with the value once it is there: on the thread that happens to read it (one that waits, or
@@ -128,9 +129,9 @@ class [[nodiscard]] Execution {
 
   /// This side's end of the channel that the task takes by TaskScope::channel<Receive, Send>(key): what is sent here is
   /// received there. Each key names a channel of its own. Values that are sent before the task takes its end wait, 64 at the
-  /// most. It is closed when the task ends, however it ends: what was sent before can still be received. Throws ArgumentError
-  /// if this key was taken before, or if the task's end is of other types; where the task takes its end only later,
-  /// send() and receive() throw that.
+  /// most. It is closed when the task ends, however it ends: what was sent before can still be received. Throws
+  /// ArgumentError if this key was taken before, or if the task's end is of other types; where the task takes its end
+  /// only later, send() and receive() throw that.
   template <class Send, class Receive>
   [[nodiscard]] Channel<Send, Receive> channel(std::string_view key = {}) {
     return Channel<Send, Receive>{std::make_unique<detail::RemoteEnd<Send, Receive>>(

@@ -27,8 +27,8 @@ struct WorkerLook {
   std::uint64_t tasks_done =
       0;  ///< exact while it sleeps; up to 8 less while it is busy with tasks below 1 us
   std::uint64_t tasks_in_hand = 0;  ///< begun and not done
-  /// Of the one that it runs, or began last: the function, lambda type or aggregate, as the compiler spells it. Empty where it
-  /// has none in hand, where the program was stripped of its symbols, and for named tasks.
+  /// Of the one that it runs, or began last: the function, lambda type or aggregate, as the compiler spells it. Empty
+  /// where it has none in hand, where the program was stripped of its symbols, and for named tasks.
   std::string task;
   std::chrono::nanoseconds cpu_time{0};  ///< of its process so far; 0 for a thread
   std::uint64_t resident_bytes = 0;      ///< RSS of its process; 0 for a thread
@@ -50,8 +50,8 @@ struct ProgramLook {
 };
 
 /// Looks at the programs of this user that have workers or could have, without their help: through /proc and the memory that
-/// they share with their workers, which is mapped read-only. Costs them nothing. A program is whatever holds a pool, so workers with pools of their own are
-/// among them. Sorted by pid. Threads: any. Blocks: reads files, some ms.
+/// they share with their workers, which is mapped read-only. Costs them nothing. A program is whatever holds a pool, so
+/// workers with pools of their own are among them. Sorted by pid. Threads: any. Blocks: reads files, some ms.
 [[nodiscard]] WEFT_EXPORT std::vector<ProgramLook> look_at_programs();
 
 /// The same for one program, of another user too where the system allows it. Throws ArgumentError if there is no such

@@ -60,8 +60,8 @@ class WEFT_EXPORT Observer {
 
   virtual void task_submitted(const TaskEvent& event);
   /// It is the first of those that its worker has: it runs, or is about to. Told anew for each worker that gets to it: one
-  /// that dies under it, or from which it is taken back unread, is not the last. Where a worker runs several tasks at once, those
-  /// that are not the first are told of when they are done.
+  /// that dies under it, or from which it is taken back unread, is not the last. Where a worker runs several tasks at
+  /// once, those that are not the first are told of when they are done.
   virtual void task_begun(const TaskEvent& event);
   /// There is its value or failure. Told once of each task that was submitted.
   virtual void task_settled(const TaskEvent& event);

@@ -17,6 +17,10 @@ namespace weft {
 ///
 /// The value lies at home, encoded: reading it is a frame there and a frame back, changing it two of each. Beyond a
 /// kilobyte it lies in a block, which its readers map rather than copy.
+///
+/// Owner: its copies together; the value is gone with the last of them at home. Threads: at home any; in a worker the main
+/// thread and its fibers. Blocks: unwrap() and synchronized() suspend the fiber. Crash: of a worker within synchronized():
+/// the value stays as it was, and the next who changes it is told (was_abandoned()).
 template <class T>
 class Parcel : public detail::SharedNoun {
  public:

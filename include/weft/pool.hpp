@@ -94,8 +94,8 @@ struct WorkerOptions {
   /// any number for a Worker, which has nobody to leave them to.
   std::size_t tasks_at_once = 0;
   WorkerLimits limits = {};
-  /// With `lines` and `capture` a worker's stdout is written line by line, as on a terminal, and when its task ends. A worker that prints faster
-  /// than this program can write waits, and nobody else does.
+  /// With `lines` and `capture` a worker's stdout is written line by line, as on a terminal, and when its task ends. A
+  /// worker that prints faster than this program can write waits, and nobody else does.
   Output output = Output::inherit;
   /// Output::lines: stands before each line; "{worker}" becomes the worker's number, "{pid}" its process id.
   std::string output_prefix = {};
@@ -115,6 +115,7 @@ enum class Order : std::uint8_t {
   fair,
 };
 
+/// How a pool is to be, from its construction on; the limit alone can be changed later (Pool::resize()).
 struct PoolOptions {
   /// Workers at the most, at least 1. Not given: the CPUs that this process may use, by affinity and cgroup
   /// quota.
@@ -144,6 +145,7 @@ struct PoolOptions {
   WorkerOptions worker = {};
 };
 
+/// What a pool is at, as of the moment when Pool::status() was called: a copy, which nobody updates.
 struct PoolStatus {
   std::size_t queued = 0;              ///< tasks that no worker has
   std::size_t running = 0;             ///< tasks that a worker has, begun or about to
@@ -170,8 +172,9 @@ struct PoolStatus {
 ///   auto thumb = pool.submit(Thumbnail{"photo.jpg"});    // an aggregate with run()
 ///   auto answer = pool.submit([k = 3](int x) { return k * x; }, 14);
 ///
-/// Owner: the program. Threads: any. Blocks: only shutdown() suspends. Crash: of a worker: what had begun there fails
-/// with WorkerCrashed, everything else goes on; of this process: its workers end with it.
+/// Owner: the program. Threads: any. Blocks: shutdown(), wait_idle(), drain(), lease(), map() and for_each() suspend, and so
+/// does submit() where the queue is full and `on_full` says wait; the rest never does. Crash: of a worker: what had begun
+/// there fails with WorkerCrashed, everything else goes on; of this process: its workers end with it.
 class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
  public:
   /// Throws ArgumentError (limit 0), NotInitialized, Exhausted.
@@ -179,6 +182,8 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
   Pool(Pool&&) noexcept = default;
   Pool& operator=(Pool&&) noexcept;
   /// Kills the workers, and says on stderr how many unfinished tasks that cost. They fail with WorkerKilled or Closed.
+  /// Waits for nothing, but for threads (WorkerKind::thread) that have nothing to do: they end by themselves, and it blocks
+  /// until they have, 100 ms at the most.
   ~Pool();
 
   [[nodiscard]] std::size_t limit() const noexcept { return limit_; }

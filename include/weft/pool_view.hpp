@@ -11,6 +11,7 @@ namespace weft {
 
 class Pool;
 
+/// What one submitter's share of a pool is: for Pool::view(), for as long as the view lives.
 struct ViewOptions {
   /// So many of its tasks may be with workers at a time. 0: as many as the pool likes.
   std::size_t limit = 0;

@@ -41,8 +41,9 @@ std::optional<std::size_t> select_until_ns(std::uint64_t deadline_ns, Each&... e
 /// Waits for the first of several: a Channel to have something to receive or to be closed, an Execution to have its
 /// value or failure, `readable(descriptor)`, `writable(descriptor)`. Gives the position of the one among the arguments, from
 /// 0; of the leftmost if several have come. Takes nothing from it: use try_receive() where others receive from the channel
-/// too. Throws ArgumentError for a descriptor that is not open, or nothing that can be waited for, and Exhausted where the thread
-/// has no descriptors to wait with: it needs two, and one more for each that is waited for. Waiting suspends the fiber.
+/// too. Throws ArgumentError for a descriptor that is not open, or nothing that can be waited for, and Exhausted where
+/// the thread has no descriptors to wait with: it needs two, and one more for each that is waited for. Waiting suspends
+/// the fiber.
 template <class... Each>
 [[nodiscard]] std::size_t select(Each&&... each) {
   return *detail::select_until_ns(detail::kNever, each...);

@@ -75,8 +75,8 @@ class [[nodiscard]] Permit {
 /// At most so many at a time, fibers and threads of one process; first come, first served: who wants many is not
 /// overtaken by those who want few.
 ///
-/// Threads: any. Waiting suspends the fiber; a thread without fibers spins for some microseconds and then sleeps.
-/// It must outlive its permits and those who wait for it.
+/// Owner: the program; it must outlive its permits and those who wait for it. Threads: any. Blocks: waiting suspends the
+/// fiber; a thread without fibers spins for some microseconds and then sleeps.
 class WEFT_EXPORT Semaphore final : private detail::PermitSource {
  public:
   /// Of `permits`, 1 or more. Throws ArgumentError.
@@ -112,7 +112,7 @@ class WEFT_EXPORT Semaphore final : private detail::PermitSource {
 /// A semaphore for each key that somebody names: at most so many at a time for the same key. A key costs memory only
 /// while somebody has a permit for it or waits for one.
 ///
-/// Threads, waiting and lifetime: as Semaphore.
+/// Owner, Threads and Blocks: as Semaphore.
 class WEFT_EXPORT KeyedSemaphore final : private detail::PermitSource {
  public:
   /// Of `permits` for each key, 1 or more. Throws ArgumentError.
@@ -150,7 +150,7 @@ class WEFT_EXPORT KeyedSemaphore final : private detail::PermitSource {
 
 /// A mutex for each key that somebody names.
 ///
-/// Threads, waiting and lifetime: as Semaphore.
+/// Owner, Threads and Blocks: as Semaphore; lock() waits as acquire() does.
 class KeyedMutex {
  public:
   KeyedMutex() : semaphore_{1} {}

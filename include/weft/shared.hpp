@@ -27,6 +27,9 @@
 namespace weft::shared {
 
 /// A mutex. Meets TimedLockable: use it with std::lock_guard, std::unique_lock, std::scoped_lock. Not recursive.
+///
+/// Owner: its copies together; it is gone with the last of them at home. Threads, waiting and crash: as said above.
+/// Blocks: lock() and the try_ functions suspend the fiber, unlock() never.
 class Mutex : public detail::SharedNoun {
  public:
   Mutex() : SharedNoun{detail::SharedHandle::of_permits(1)} {}
@@ -62,7 +65,8 @@ class Mutex : public detail::SharedNoun {
 /// Permits of a Semaphore, KeyedSemaphore or KeyedMutex that somebody has, given back when this ends. False if it has
 /// none: those were not to be had in time, or it was released or moved from.
 ///
-/// Owner: the caller; moves, to other fibers too. Does not travel.
+/// Owner: the caller; moves, to other fibers too. Does not travel. Threads: as the semaphore. Blocks: never. Crash: a
+/// worker that dies gives back what its permits have.
 class [[nodiscard]] Permit {
  public:
   Permit(const detail::SharedHandle& source, std::string_view key, std::size_t count,
@@ -100,6 +104,8 @@ class [[nodiscard]] Permit {
 };
 
 /// At most so many at a time; who wants many is not overtaken by those who want few.
+///
+/// Owner, threads and crash: as Mutex. Blocks: whatever acquires suspends the fiber.
 class Semaphore : public detail::SharedNoun {
  public:
   /// Of `permits`, 1 to 2^32 - 1. Throws ArgumentError.
@@ -126,6 +132,8 @@ class Semaphore : public detail::SharedNoun {
 
 /// A semaphore for each key that somebody names. A key costs memory only while somebody has a permit for it or waits
 /// for one.
+///
+/// Owner, threads and crash: as Mutex. Blocks: whatever acquires suspends the fiber.
 class KeyedSemaphore : public detail::SharedNoun {
  public:
   /// Of `permits` for each key, 1 to 2^32 - 1. Throws ArgumentError.
@@ -151,6 +159,8 @@ class KeyedSemaphore : public detail::SharedNoun {
 };
 
 /// A mutex for each key that somebody names.
+///
+/// Owner, threads and crash: as Mutex. Blocks: lock() and the try_ functions suspend the fiber.
 class KeyedMutex : public detail::SharedNoun {
  public:
   KeyedMutex() : SharedNoun{detail::SharedHandle::of_permits(1)} {}
@@ -176,6 +186,8 @@ class KeyedMutex : public detail::SharedNoun {
 
 /// Where so many wait for each other, over and over: none goes on before all have arrived. A worker that dies while it
 /// waits has not arrived; nobody knows that one will not come which died before.
+///
+/// Owner and threads: as Mutex. Blocks: to arrive suspends the fiber, drop() never.
 class Barrier : public detail::SharedNoun {
  public:
   /// For `count`, 1 or more. Throws ArgumentError.
@@ -196,6 +208,8 @@ class Barrier : public detail::SharedNoun {
 };
 
 /// So many permits an interval, and no more, for all processes together: weft::RateLimit's token bucket.
+///
+/// Owner and threads: as Mutex. Blocks: whatever acquires suspends the fiber. Crash: permits that were used stay used.
 class RateLimit : public detail::SharedNoun {
  public:
   /// `permits`, 1 or more, in each `interval`, which has at least one nanosecond for each. Throws ArgumentError.

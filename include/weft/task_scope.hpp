@@ -36,17 +36,17 @@ class WEFT_EXPORT TaskScope {
   /// received there. Each key names a channel of its own; channels of keys that only one side takes hurt nobody. Values that
   /// are sent before the submitter takes its end wait there, 64 at the most; more wait here. It is closed when the task
   /// ends.
-  /// Threads: this function, the task's own; the Channel, any. What comes and goes is seen to by the task's own thread: while that
-  /// computes or blocks, its other threads' values wait.
-  /// Throws ArgumentError if this task has taken it before.
+  /// Threads: this function, the task's own; the Channel, any. What comes and goes is seen to by the task's own thread:
+  /// while that computes or blocks, its other threads' values wait. Throws ArgumentError if this task has taken it
+  /// before.
   template <class Send, class Receive>
   [[nodiscard]] Channel<Send, Receive> channel(std::string_view key = {}) {
     return Channel<Send, Receive>{std::make_unique<detail::RemoteEnd<Send, Receive>>(
         open_channel({key, detail::signature<Send(Receive)>()}))};
   }
 
-  /// Tells the submitter how far the task is (Execution::progress()). May be called as often as one likes: it is sent on every 100 us at the most, the
-  /// latest, and always before the task's end. Threads: the task's own.
+  /// Tells the submitter how far the task is (Execution::progress()). May be called as often as one likes: it is sent
+  /// on every 100 us at the most, the latest, and always before the task's end. Threads: the task's own.
   void progress(std::uint64_t done, std::uint64_t total = 0) { tell_progress({done, total}); }
 
   /// What this worker's tasks keep for each other; its initializer has it too. Threads: any.

@@ -25,8 +25,8 @@ namespace weft {
 /// A value is shared with the tasks that just use it: one that is replaced, erased or past its time is destroyed once the
 /// last of them lets go.
 ///
-/// Owner: the worker (of WorkerKind::caller, the pool); what is left is destroyed when it leaves in good order, and not where it is killed or
-/// crashes. Threads: any. Blocks: never, nor suspends, but for `make` of get_or().
+/// Owner: the worker (of WorkerKind::caller, the pool); what is left is destroyed when it leaves in good order, and not
+/// where it is killed or crashes. Threads: any. Blocks: never, nor suspends, but for `make` of get_or().
 class WEFT_EXPORT WorkerStore {
  public:
   /// A time to live without end.

@@ -66,8 +66,8 @@ inline constexpr std::size_t kTaskStackBytes = 1024 * 1024;
 
 // Channels to other processes.
 
-/// Values that each direction holds between its sender and its receiver: enough that neither waits for the other's credit while
-/// both are awake (a round trip is some 10 values), and at 1 KiB each little beside a ring.
+/// Values that each direction holds between its sender and its receiver: enough that neither waits for the other's
+/// credit while both are awake (a round trip is some 10 values), and at 1 KiB each little beside a ring.
 inline constexpr std::uint64_t kChannelCredit = 64;
 /// Channels of one task at the most. A worker cannot make its parent hold more than these times the credit.
 inline constexpr std::size_t kChannelsPerCallMax = 256;
@@ -106,8 +106,8 @@ inline constexpr std::uint64_t kChunkBytesMax = 64U << 20;
 /// Empty chunks that an arena keeps warm, in bytes: first touch of a page costs 10 times what its reuse does.
 inline constexpr std::uint64_t kWarmBytesMax = 256U << 20;
 
-/// But no more than one part in so many of what a control group or RLIMIT_AS leaves the process: the rest of the program, and the
-/// other processes of the group, each with an arena of its own, need memory too.
+/// But no more than one part in so many of what a control group or RLIMIT_AS leaves the process: the rest of the
+/// program, and the other processes of the group, each with an arena of its own, need memory too.
 inline constexpr std::uint64_t kWarmShare = 8;
 /// Chunks of one peer that are mapped at a time. Linux allows a process 65,530 mappings.
 inline constexpr std::size_t kPeerChunksMax = 8192;

@@ -54,7 +54,8 @@ class Reactor {
   static Reactor& current();
   /// The same; nullptr, and errno says why, where its two descriptors are not to be had.
   static Reactor* try_current();
-  /// The two descriptors, for a thread that is to have a reactor later; false, and errno says why, where they are not to be had.
+  /// The two descriptors, for a thread that is to have a reactor later; false, and errno says why, where they are not
+  /// to be had.
   struct Descriptors {
     base::UniqueFd epoll;
     base::UniqueFd bell;

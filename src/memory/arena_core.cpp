@@ -42,8 +42,7 @@ std::atomic_ref<std::uint32_t> handles_of(Chunk& chunk, std::uint32_t index) noe
 
 }  // namespace
 
-// --- Block
-// -----------------------------------------------------------------------------------------------------------
+// --- Block ---
 
 Block::Block(const Block& other) noexcept
     : chunk_{other.chunk_}, data_{other.data_}, size_{other.size_}, index_{other.index_} {
@@ -93,8 +92,7 @@ ChunkInfo Block::chunk() const noexcept {
   return {chunk_->id, chunk_->region.fd(), chunk_->region.bytes()};
 }
 
-// --- handing out and giving back
-// -------------------------------------------------------------------------------------
+// --- handing out and giving back ---
 
 Result<Block> ArenaCore::allocate(std::uint64_t bytes) {
   const std::uint32_t size_class = class_of(bytes);
@@ -155,8 +153,7 @@ void ArenaCore::give_back(Chunk& chunk, std::uint32_t index) noexcept {
   if (unused) delete this;
 }
 
-// --- chunks
-// ----------------------------------------------------------------------------------------------------------
+// --- chunks ---
 
 std::uint64_t ArenaCore::chunk_bytes_wanted(std::uint32_t size_class, std::uint64_t bytes) const noexcept {
   if (size_class == kOwnChunkClass) return chunk_bytes_for(bytes);
@@ -314,8 +311,7 @@ Result<Block> ArenaCore::adopt(std::unique_ptr<Chunk> chunk, std::uint32_t size_
   return take(added, bytes);
 }
 
-// --- the rest
-// --------------------------------------------------------------------------------------------------------
+// --- the rest ---
 
 void ArenaCore::trim(std::uint64_t keep_bytes) noexcept {
   Chunk* detached = nullptr;

@@ -29,8 +29,9 @@ struct Allowance {
 };
 
 /// Gives `pid`, a child of this process that nobody has reaped, its allowance. To be called while it has one thread:
-/// nice and cpus are a thread's, and inherited by those that it starts. Nothing happens if it has ended. From outside rather than between fork and exec:
-/// whatever way a process came to be, the one that made it has the errno. Faults: system, naming what was refused and why.
+/// nice and cpus are a thread's, and inherited by those that it starts. Nothing happens if it has ended. From outside
+/// rather than between fork and exec: whatever way a process came to be, the one that made it has the errno. Faults:
+/// system, naming what was refused and why.
 base::Result<void> allow(pid_t pid, const Allowance& allowance);
 
 /// How a process of this allowance ended, if that was a limit's doing: "it has used its 1 s of processor time (RLIMIT_CPU,

@@ -38,8 +38,8 @@ struct HeldRegion {
   std::string name;  ///< that it was created with
   int number;        ///< of the descriptor there
 };
-/// Those whose names begin with `prefix`, each once, by number. Faults: system, with errno: EACCES where it may not be looked into, ENOENT if it is
-/// gone.
+/// Those whose names begin with `prefix`, each once, by number. Faults: system, with errno: EACCES where it may not be
+/// looked into, ENOENT if it is gone.
 base::Result<std::vector<HeldRegion>> held_regions(pid_t pid, const std::string& prefix);
 
 /// A descriptor of one's own for it, for reading alone. Faults: system; nothing but a regular file or a memfd is opened.

@@ -52,8 +52,8 @@ struct ExitStatus {
 };
 
 /// Starts a process with posix_spawn: no copy of the address space, safe in a threaded program. The child has
-/// no signal blocked but `blocked_signals`, and every signal at its default. Blocks until the child has done its exec (about 1
-/// ms). Faults: exhausted (processes, memory, descriptors), system with the path and the reason for all else.
+/// no signal blocked but `blocked_signals`, and every signal at its default. Blocks until the child has done its exec
+/// (about 1 ms). Faults: exhausted (processes, memory, descriptors), system with the path and the reason for all else.
 base::Result<Child> spawn(const SpawnOptions& options);
 
 /// A child of this process that another one made in its stead (fork.hpp). Faults: exhausted; system, where `pid` is no

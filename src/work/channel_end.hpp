@@ -73,8 +73,8 @@ class ChannelEnd : public detail::ChannelPort {
                              std::vector<Buffer>& attachments);
   /// False: more than was sent.
   [[nodiscard]] bool credit(std::uint64_t count);
-  /// No more goes either way, but for what is here; `why`, if there is more to say than that it was closed. Callbacks are left to
-  /// tell_closed(), which must be called without locks.
+  /// No more goes either way, but for what is here; `why`, if there is more to say than that it was closed. Callbacks
+  /// are left to tell_closed(), which must be called without locks.
   void shut(std::exception_ptr why = nullptr) noexcept;
   void tell_closed() noexcept { closing_.ring(); }
 

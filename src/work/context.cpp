@@ -34,15 +34,13 @@ ContextProcess::ContextProcess(const ContextOptions& options) {
   if ((options.pipe_output || options.pipe_errors) && options.worker.output != Output::inherit) {
     throw ArgumentError{
         "ContextOptions::pipe_output and pipe_errors need WorkerOptions::output to be inherit: what is "
-        "printed goes one "
-        "way"};
+        "printed goes one way"};
   }
   const WorkerKind kind = options.worker.kind;
   if (kind == WorkerKind::zygote || kind == WorkerKind::caller) {
     throw ArgumentError{
         "a context is a process or a thread of its own: ContextOptions::worker.kind has to be "
-        "WorkerKind::exec "
-        "or thread"};
+        "WorkerKind::exec or thread"};
   }
   if (kind == WorkerKind::thread) {
     if (options.pipe_input || options.pipe_output || options.pipe_errors)

@@ -8,8 +8,8 @@ namespace weft::work {
 
 /// The deadline of the task that a fiber runs: what it submits itself has no more time than that.
 ///
-/// Owner: the task's WorkerScope. Threads: noted and asked on the task's own; a task that submits from other threads passes its
-/// deadline on itself.
+/// Owner: the task's WorkerScope. Threads: noted and asked on the task's own; a task that submits from other threads
+/// passes its deadline on itself.
 class InheritedDeadline {
  public:
   /// Of the calling fiber, from now on until end().

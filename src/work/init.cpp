@@ -44,8 +44,7 @@ namespace work {
 void throw_forked() {
   throw Error{
       "weft was in use before fork(), and its threads and shared memory are not in this child: start "
-      "programs with "
-      "exec, or use weft for the first time after the fork",
+      "programs with exec, or use weft for the first time after the fork",
       {}};
 }
 

@@ -96,13 +96,11 @@ std::string task_name(std::uint64_t function, bool named) {
 std::string describe_unknown_task(bool named) {
   if (named) {
     return "the worker's binary has no task of this name, or has it with other argument or result types: "
-           "register it "
-           "there with WEFT_TASK(name, function)";
+           "register it there with WEFT_TASK(name, function)";
   }
   return "the worker's binary does not contain it: a task for another binary must be named, WEFT_TASK(name, "
-         "function) "
-         "there and weft::named<Result(Arguments...)>(\"name\") here; a task of a plug-in needs the plug-in "
-         "loaded there";
+         "function) there and weft::named<Result(Arguments...)>(\"name\") here; a task of a plug-in needs "
+         "the plug-in loaded there";
 }
 
 }  // namespace work

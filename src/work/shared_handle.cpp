@@ -109,8 +109,7 @@ Told SharedHandle::ask(const Asked& asked) const {
   if (work::Asker* const asker = work::Asker::current()) return asker->ask(name_, asked);
   throw Error{
       "a shared object of another process can be used on the main thread of a worker alone, where tasks run, "
-      "and once "
-      "its initializer is done",
+      "and once its initializer is done",
       {}};
 }
 
@@ -185,8 +184,7 @@ SharedHandle SharedHandle::decode(const Value& value) {
   if (depth < work::process_depth()) return SharedHandle{name, depth, nullptr};
   throw EncodingError{
       "weft: a shared object serves the process that made it and the workers below that: it cannot be handed "
-      "up, from "
-      "a worker that made it to the process that started the worker"};
+      "up, from a worker that made it to the process that started the worker"};
 }
 
 }  // namespace weft::detail

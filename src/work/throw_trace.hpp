@@ -26,7 +26,8 @@ class ThrowProbe {
 /// the innermost first, as code ids (process/module.hpp); empty if that is not known. Threads: the one that caught it.
 std::vector<std::uint64_t> thrown_at(const std::exception_ptr& exception);
 
-/// The same in words, one frame a line, for people in another process of the same build; empty for those of another. Blocks: reads files.
+/// The same in words, one frame a line, for people in another process of the same build; empty for those of another.
+/// Blocks: reads files.
 std::string format_throw(std::span<const std::uint64_t> code_ids);
 
 }  // namespace weft::work

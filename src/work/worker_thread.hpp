@@ -15,9 +15,9 @@ class PoolCore;
 
 /// A worker that is a thread of this process: a WorkerLoop over lanes, bells and a control socket as in any other process.
 ///
-/// Owner: the Peer, and a pool's destructor that waits for it. Threads: as a Peer, but for join_until(). It cannot be killed: told to end (its socket is closed) it does so once the tasks
-/// that it has begun return. Destroying it joins it, which waits for no task, since that is done only after end_fd() has
-/// told of the end.
+/// Owner: the Peer, and a pool's destructor that waits for it. Threads: as a Peer, but for join_until(). It cannot be
+/// killed: told to end (its socket is closed) it does so once the tasks that it has begun return. Destroying it joins
+/// it, which waits for no task, since that is done only after end_fd() has told of the end.
 class WorkerThread {
  public:
   /// `control` is its end of the socket, `exchange` the parent's side of the link, `pool` and `id` whose worker it is.

@@ -73,7 +73,7 @@ function(weft_library target kind variant)
   target_link_options(${target} PUBLIC -Wl,--build-id)
 endfunction()
 
-# The matrix as JSON, for tests/house/check_rooms.py.
+# The matrix as JSON, for tests/house/rooms.py.
 function(weft_write_matrix file)
   get_property(rooms GLOBAL PROPERTY WEFT_ROOMS)
   set(entries "")

@@ -6,8 +6,8 @@
 
 namespace weft_cli {
 
-/// `text` for one line of a terminal: control characters (also those from U+0080 to U+009F, which some terminals obey), which a
-/// file name or a codec's message may hold, are written as \n or \x1b, spaces at its end are left out.
+/// `text` for one line of a terminal: control characters (also those from U+0080 to U+009F, which some terminals obey),
+/// which a file name or a codec's message may hold, are written as \n or \x1b, spaces at its end are left out.
 std::string printable(std::string_view text);
 
 /// As much of `text`, in UTF-8, as so many columns show, if no character takes two. None is cut in the middle.

@@ -51,8 +51,8 @@ consteval bool require_travel() {
     constexpr bool is_view = !travels && can_travel<Use::send, T>(TypeList<>{});
     static_assert(!is_view || use != Use::send_and_return,
                   "weft: a result cannot be a view (std::string_view, std::span, const char*), also inside "
-                  "another value, "
-                  "since what it looks at is gone by then: return std::string, std::vector or weft::Buffer");
+                  "another value, since what it looks at is gone by then: return std::string, std::vector or "
+                  "weft::Buffer");
     static_assert(
         !is_view || use != Use::take,
         "weft: a task cannot take const char* or a writable view: take std::string or std::string_view, or "

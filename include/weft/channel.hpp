@@ -20,7 +20,7 @@ namespace weft {
 /// Owner: the caller; moves. Letting go of an end closes the channel. Threads: any number may use an end at the same
 /// time; those that wait are served first come, first served. Waiting suspends the fiber: the thread's other fibers
 /// run on; a thread without fibers spins for some microseconds and then sleeps. All that waits throws Exhausted where
-/// the thread has no descriptors to wait with.
+/// the thread has no descriptors to wait with, and TimedOut at the deadline of the task that does (TaskScope::deadline()).
 template <class Send, class Receive>
 class [[nodiscard]] Channel {
  public:

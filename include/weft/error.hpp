@@ -134,10 +134,24 @@ class WEFT_EXPORT WorkerKilled : public Error {
   explicit WorkerKilled(const std::string& message, bool had_begun);
 };
 
-/// A time limit of the caller's passed; the message names which.
+/// Whose time was up. A worker's start has a limit too (WorkerOptions::start_timeout), which gives StartFailed.
+enum class TimeLimit : std::uint8_t {
+  wait,      ///< the waiting call's own; what it waited for goes on
+  queue,     ///< TaskOptions::start_within
+  run,       ///< TaskOptions::stop_after or run_limit
+  deadline,  ///< TaskOptions::deadline
+};
+
+/// A time limit of the caller's passed; the message names which, and so does limit().
 class WEFT_EXPORT TimedOut : public Error {
  public:
-  TimedOut(const std::string& message, Verdict verdict) : Error{message, verdict} {}
+  TimedOut(const std::string& message, Verdict verdict, TimeLimit limit = TimeLimit::wait)
+      : Error{message, verdict}, limit_{limit} {}
+  /// The same for one that a task threw in its worker.
+  [[nodiscard]] TimeLimit limit() const noexcept { return limit_; }
+
+ private:
+  TimeLimit limit_;
 };
 
 /// submit() found the queue full (PoolOptions::queue_limit, OnFull::reject). Nothing was submitted.

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <tuple>
@@ -38,7 +39,7 @@ class [[nodiscard]] Execution {
   [[nodiscard]] bool valid() const noexcept { return handle_.valid(); }
 
   /// Waits for the value. A second call gives the same value again. Throws the task's own exception where its type is
-  /// known here (it is a TaskException too), else TaskFailed; WorkerCrashed, WorkerExited, WorkerKilled, Cancelled,
+  /// known here (it is a TaskException too), else TaskFailed; WorkerCrashed, WorkerExited, WorkerKilled, TimedOut, Cancelled,
   /// EncodingError, UnknownTask, StartFailed, Exhausted, ProtocolViolation, Closed.
   R get() & {
     handle_.wait(detail::CallHandle::kNever);
@@ -52,21 +53,17 @@ class [[nodiscard]] Execution {
     return Execution{std::move(handle_)}.value();
   }
   /// The same for at most `timeout`; nullopt then (for void: false), and the task goes on: get() still gives its value.
-  [[nodiscard]] auto get_for(std::chrono::nanoseconds timeout) {
-    const bool settled = wait_for(timeout);
-    if constexpr (std::is_void_v<R>) {
-      if (settled) value();
-      return settled;
-    } else {
-      return settled ? std::optional<R>{value()} : std::nullopt;
-    }
-  }
+  [[nodiscard]] auto get_for(std::chrono::nanoseconds timeout) { return value_if(wait_for(timeout)); }
+  /// The same until `stop` is requested, which cancels the wait and never the task (that is TaskOptions::stop, or cancel()).
+  [[nodiscard]] auto get(const std::stop_token& stop) { return value_if(wait(stop)); }
 
   /// Waits until there is a value or a failure; throws neither.
   void wait() { handle_.wait(detail::CallHandle::kNever); }
   /// True if there was one in time.
   bool wait_for(std::chrono::nanoseconds timeout) { return handle_.wait(detail::deadline_after(timeout)); }
   bool wait_until(Deadline deadline) { return handle_.wait(detail::deadline_at(deadline)); }
+  /// True if there was one before `stop` was requested.
+  bool wait(const std::stop_token& stop) { return handle_.wait(stop); }
   /// True if get() would not wait. Looks at the workers' answers; never suspends.
   [[nodiscard]] bool ready() const { return handle_.ready(); }
 
@@ -157,6 +154,14 @@ class [[nodiscard]] Execution {
   friend struct detail::HandleOf;
 
   R value() const { return value_of(handle_.value()); }
+  [[nodiscard]] auto value_if(bool settled) const {
+    if constexpr (std::is_void_v<R>) {
+      if (settled) value();
+      return settled;
+    } else {
+      return settled ? std::optional<R>{value()} : std::nullopt;
+    }
+  }
   static R value_of(const detail::Payload& payload) {
     if constexpr (std::is_void_v<R>) {
       static_cast<void>(detail::unpack<>(payload));

@@ -153,7 +153,8 @@ struct PoolStatus {
   std::size_t workers_busy = 0;        //
   std::size_t workers_starting = 0;    //
   std::uint64_t finished = 0;          ///< tasks that gave a value
-  std::uint64_t failed = 0;            ///< tasks that did not
+  std::uint64_t failed = 0;            ///< tasks that did not, but for those that timed out
+  std::uint64_t timed_out = 0;         ///< tasks that failed with TimedOut, by a limit of their TaskOptions
   std::uint64_t workers_lost = 0;      ///< workers that ended without being asked to
   std::uint64_t workers_recycled = 0;  ///< workers that were replaced for their tasks, age or memory
   std::string last_recycled;           ///< which one that was last, and why

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <weft/deadline.hpp>
 
 namespace weft {
@@ -14,8 +15,8 @@ enum class Priority : std::uint8_t { high, normal, low };
 /// What holds for one task, or, in PoolOptions::task, for all of a pool. A time of 0 is no limit.
 struct TaskOptions {
   Priority priority = Priority::normal;
-  /// Of the whole: a task that has not begun by then fails with TimedOut; one that runs is asked to stop
-  /// (TaskScope::stop_token(), TaskScope::deadline()).
+  /// Of the whole: a task that has not begun by then fails with TimedOut; one that runs is asked to stop, and what it
+  /// submits or waits for in channels has no more time either (TaskScope::stop_token(), TaskScope::deadline()).
   std::optional<Deadline> deadline = std::nullopt;
   /// A task that has not begun so long after submit() fails with TimedOut.
   std::chrono::nanoseconds start_within{0};
@@ -30,6 +31,10 @@ struct TaskOptions {
   std::uint32_t retries = 0;
   /// Measures when and where it runs, for Execution::times(): which costs some 0.3 us, for reading clocks here and there.
   bool measure_times = false;
+  /// Once it is requested, what Execution::cancel() does is done to the task: one that has not begun fails with Cancelled, one
+  /// that runs is asked to stop. If that is so at submit(), nothing is sent. Any number of tasks may have the same token. Done by
+  /// the thread that requests it, before request_stop() returns.
+  std::stop_token stop = {};
 };
 
 }  // namespace weft

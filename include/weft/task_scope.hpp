@@ -21,8 +21,12 @@ class WEFT_EXPORT TaskScope {
  public:
   /// The number of this worker among those that the pool has started, from 1.
   [[nodiscard]] std::uint64_t worker_id() const noexcept { return worker_id_; }
-  /// By when the submitter wants the task to be done. At that time a stop is requested (stop_token()); nothing else
-  /// happens to the task. What the task submits to workers of its own has no more time than that.
+  /// By when the submitter wants the task to be done. At that time a stop is requested (stop_token()); else the task goes
+  /// on as it is. What it submits to workers of its own has no more time than that; and where it waits to send or receive in a
+  /// channel, whichever that is, or in select(), it gets TimedOut then, unless that wait ends sooner of its own. Nothing is
+  /// lost by that, and what need not wait is done even later. An Execution is waited for until it has settled, which its own
+  /// share of the deadline sees to; locks, permits, barriers, streams and sleeps take as long as they do, since tidying up needs
+  /// them. All this holds on the task's own fiber, and not on threads and fibers that it starts.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> deadline() const noexcept;
 
   /// A stop is requested when the submitter cancels the task, or its deadline or soft time limit has passed. To be

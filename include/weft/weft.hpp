@@ -36,6 +36,7 @@
 #include <weft/semaphore.hpp>
 #include <weft/shared.hpp>
 #include <weft/sleep.hpp>
+#include <weft/stop.hpp>
 #include <weft/stream.hpp>
 #include <weft/task.hpp>
 #include <weft/task_options.hpp>

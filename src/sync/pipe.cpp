@@ -2,14 +2,30 @@
 #include <weft/detail/pipe.hpp>
 
 #include "fiber/reactor.hpp"
+#include "sync/inherited_deadline.hpp"
 
 namespace weft::detail {
 
+namespace {
+
+/// One permit, at the latest by the deadline of the task that waits.
+Waited take_in_task(Gate& gate, std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns) {
+  if (gate.try_take(1)) return Waited::came;
+  const sync::TaskLimit limit{deadline_ns};
+  return limit.ended(gate.take(lock, 1, limit.deadline_ns()));
+}
+
+}  // namespace
+
 Waited Pipe::wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns) {
   if (closed_) return Waited::closed;
-  const Waited waited = room_.take(lock, 1, deadline_ns);
+  const Waited waited = take_in_task(room_, lock, deadline_ns);
   // A receiver may have made room just before somebody closed.
   return waited == Waited::came && closed_ ? Waited::closed : waited;
+}
+
+Waited Pipe::wait_for_value(std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns) {
+  return take_in_task(values_, lock, deadline_ns);
 }
 
 void Pipe::announce() noexcept {

@@ -29,7 +29,7 @@ struct FailureReport {
   std::vector<ExceptionInfo> chain;             ///< not empty if `kind` is `exception`
   std::vector<std::uint64_t> program_counters;  ///< code ids where it was thrown, the innermost first
   std::string trace;               ///< the same in words, of an exception out of the worker's own worker
-  std::int32_t code = 0;           ///< of a std::error_code and its kin
+  std::int32_t code = 0;           ///< of a std::error_code and its kin, or a TimedOut's limit
   std::string category;            ///< the name of its category
   std::vector<std::string> paths;  ///< of a std::filesystem::filesystem_error
   std::vector<std::byte> value;    ///< Encoding::values, of an exception that has a codec

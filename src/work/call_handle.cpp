@@ -1,12 +1,13 @@
+#include <array>
 #include <string>
 #include <vector>
 #include <weft/detail/call_handle.hpp>
 #include <weft/detail/call_watch.hpp>
+#include <weft/detail/stop_token_watch.hpp>
 #include <weft/error.hpp>
 #include <weft/execution.hpp>
 #include <weft/task_scope.hpp>
 
-#include "base/clock.hpp"
 #include "process/crash_record.hpp"
 #include "process/forked.hpp"
 #include "process/symbolize.hpp"
@@ -47,10 +48,7 @@ void throw_stopped(const work::Call& call) {
   if (!call.has_extra) return;
   const work::Terms& terms = call.extra()->terms;
   const Verdict verdict{.may_have_run = true, .retry_is_safe = false, .worker_survived = true};
-  // The worker keeps the deadline itself, so that it may come before this side's own notice of it.
-  if (terms.deadline_ns != 0 && terms.deadline_ns <= base::now_ns())
-    throw TimedOut{"the task stopped, since its deadline has passed", verdict};
-  if (terms.is_late) throw TimedOut{"the task stopped, since " + call.extra()->reason, verdict};
+  if (terms.late) throw TimedOut{"the task stopped, since " + call.extra()->reason, verdict, *terms.late};
   if (call.stop_asked) throw Cancelled{call.extra()->reason, true};
 }
 
@@ -78,6 +76,15 @@ bool CallHandle::wait(std::uint64_t deadline_ns) {
   if (call_->settled()) return true;
   work::require_unforked();
   return core_->wait(*call_, deadline_ns);
+}
+
+bool CallHandle::wait(const std::stop_token& stop) {
+  if (!stop.stop_possible()) return wait(kNever);
+  CallWatch call{*this};
+  StopTokenWatch stopped{stop};
+  const std::array<Watchable* const, 2> both{&call, &stopped};
+  const Selected selected = wait_for_any(both, kNever);
+  return came(selected.waited) && selected.index == 0;
 }
 
 bool CallHandle::take(ShortValue& into) {

@@ -13,6 +13,7 @@
 #include "base/failure_point.hpp"
 #include "process/descriptors.hpp"
 #include "process/forked.hpp"
+#include "sync/inherited_deadline.hpp"
 #include "work/faults.hpp"
 #include "work/initialized.hpp"
 #include "work/pool_core.hpp"
@@ -247,6 +248,12 @@ Waited ChannelEnd::take(detail::Gate& gate, std::unique_lock<std::mutex>& lock, 
     if (gate.try_take(1)) return Waited::came;
   }
   if (closed_) return Waited::closed;
+  const sync::TaskLimit limit{deadline_ns};
+  return limit.ended(wait(gate, lock, limit.deadline_ns()));
+}
+
+/// take(), where it has not come yet.
+Waited ChannelEnd::wait(detail::Gate& gate, std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns) {
   if (deadline_ns != detail::kNever && base::now_ns() >= deadline_ns) return Waited::timed_out;
   require_may_wait();
   fiber::Reactor* const reactor = fiber::Reactor::try_current();

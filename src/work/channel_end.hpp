@@ -117,6 +117,7 @@ class ChannelEnd : public detail::ChannelPort {
 
  private:
   detail::Waited take(detail::Gate& gate, std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns);
+  detail::Waited wait(detail::Gate& gate, std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns);
   bool spin(detail::Gate& gate, fiber::Reactor& reactor, std::uint64_t deadline_ns);
   detail::Waited why_closed(detail::Waited waited);
   [[nodiscard]] bool readable() const noexcept { return closed_ || values_.permits() != 0; }

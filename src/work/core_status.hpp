@@ -17,6 +17,7 @@ struct CoreStatus {
   std::size_t workers_starting = 0;
   std::uint64_t finished = 0;
   std::uint64_t failed = 0;
+  std::uint64_t timed_out = 0;
   std::uint64_t workers_lost = 0;
   std::uint64_t workers_recycled = 0;
   std::string last_recycled;

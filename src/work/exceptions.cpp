@@ -92,6 +92,8 @@ void note_details(FailureReport& report, const std::exception& exception) {
     note_code(report, failed->code());
   if (const auto* const failed = dynamic_cast<const std::regex_error*>(&exception))
     report.code = failed->code();
+  if (const auto* const failed = dynamic_cast<const TimedOut*>(&exception))
+    report.code = static_cast<std::int32_t>(failed->limit());
 }
 
 /// The limit that an exception may be owed to, and how to raise it: its own text says nothing of that.

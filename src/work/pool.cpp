@@ -251,6 +251,7 @@ PoolStatus Pool::status() const {
   status.workers_starting = core.workers_starting;
   status.finished = core.finished;
   status.failed = core.failed;
+  status.timed_out = core.timed_out;
   status.workers_lost = core.workers_lost;
   status.workers_recycled = core.workers_recycled;
   status.last_recycled = std::move(core.last_recycled);

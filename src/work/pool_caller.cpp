@@ -10,9 +10,9 @@
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "sync/inherited_deadline.hpp"
 #include "wire/failure.hpp"
 #include "work/exceptions.hpp"
-#include "work/inherited_deadline.hpp"
 #include "work/initializer.hpp"
 #include "work/named_tasks.hpp"
 #include "work/pool_core.hpp"
@@ -33,10 +33,10 @@ class CallerScope final : public TaskScope {
         news_{news},
         store_{store},
         has_deadline_{deadline_ns != 0} {
-    if (has_deadline_) InheritedDeadline::begin(deadline_ns);
+    if (has_deadline_) sync::InheritedDeadline::begin(deadline_ns);
   }
   ~CallerScope() {
-    if (has_deadline_) InheritedDeadline::end();
+    if (has_deadline_) sync::InheritedDeadline::end();
   }
   [[nodiscard]] std::stop_token stop_token() override { return token_; }
   [[nodiscard]] WorkerStore& store() noexcept override { return store_; }
@@ -138,6 +138,7 @@ void PoolCore::run_here(Call& call) {
     bytes = attachments.front().bytes();
     attachments = attachments.subspan(1);
   }
+  if (call.timed && extra.terms.stop.stop_possible()) heed(call, extra.terms.stop);
   const auto news = std::make_shared<ProgressNews>();
   CallerScope scope{call.timed ? extra.terms.deadline_ns : 0, extra.stop.get_token(), *news, store_};
   CalledTask task{call.encoding, bytes, attachments, scope};
@@ -154,7 +155,7 @@ void PoolCore::run_here(Call& call) {
   call.ending = task.ending.value_or(Ending::failure);
   call.store(task.bytes.data(), static_cast<std::uint32_t>(task.bytes.size()));
   call.extra()->attachments = std::move(task.attachments);
-  ++(call.ending == Ending::value ? finished_ : failed_);
+  ++(call.ending == Ending::value ? finished_ : stopped_late(call) ? timed_out_ : failed_);
   settle(call);
 }
 

@@ -3,11 +3,14 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <thread>
+#include <vector>
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
+#include "wire/failure.hpp"
 #include "work/obituary.hpp"
 #include "work/pool_core.hpp"
 #include "work/talk.hpp"
@@ -22,7 +25,23 @@ std::uint64_t positive(std::chrono::nanoseconds time, const char* name) {
   return static_cast<std::uint64_t>(time.count());
 }
 
+constexpr const char* kDeadlinePassed = "its deadline has passed";
+
 std::string in_ms(std::uint64_t ns) { return std::to_string((ns + 999'999) / 1'000'000) + " ms"; }
+
+TimedOut late_in_queue(const std::string& when, TimeLimit limit) {
+  return {"the task had not begun " + when, Verdict{}, limit};
+}
+
+/// As what a settled call's task failed, by name; empty where that cannot be told.
+std::string failure_type(const Call& call) {
+  std::span<const std::byte> bytes{call.payload(), call.bytes};
+  if ((call.flags & wire::kPayloadInBlock) != 0) bytes = call.extra()->attachments.front().bytes();
+  if (bytes.size() > wire::kFailureBytesMax) return {};
+  // A private copy: a block can still be written by the worker.
+  auto report = wire::decode_failure(std::vector<std::byte>{bytes.begin(), bytes.end()});
+  return report && !report->chain.empty() ? report->chain.front().type : std::string{};
+}
 
 }  // namespace
 
@@ -41,6 +60,7 @@ Terms terms_of(const TaskOptions& options) {
   terms.run_limit_ns = positive(options.run_limit, "run_limit");
   terms.retries = options.retries;
   terms.is_measured = options.measure_times;
+  terms.stop = options.stop;
   return terms;
 }
 
@@ -85,6 +105,7 @@ void PoolCore::drop_terms(Call& call) noexcept {
   give_up_place(call);
   call.timed = false;
   Attendant::get().cancel(call.extra()->terms.timer);
+  if (call.extra()->stop_callback) forget_stop(call);
 }
 
 /// Its answer has come, and says when it began and how long it ran. What took the rest of the time was waiting.
@@ -130,9 +151,9 @@ void PoolCore::start_clock(Peer& peer) {
 
 void PoolCore::next_timer(Call& call) {
   const Terms& terms = call.extra()->terms;
-  std::uint64_t next = terms.is_late ? 0 : terms.deadline_ns;
+  std::uint64_t next = terms.late ? 0 : terms.deadline_ns;
   if (terms.began_ns == 0) return set_timer(call, sooner(next, terms.start_by_ns));
-  if (terms.stop_after_ns != 0 && !terms.is_late) next = sooner(next, terms.began_ns + terms.stop_after_ns);
+  if (terms.stop_after_ns != 0 && !terms.late) next = sooner(next, terms.began_ns + terms.stop_after_ns);
   if (terms.run_limit_ns != 0) next = sooner(next, terms.began_ns + terms.run_limit_ns);
   set_timer(call, next);
 }
@@ -145,27 +166,31 @@ void PoolCore::on_time(std::uint32_t slot, std::uint64_t serial) {
   if (!call->timed || call->extra()->terms.serial != serial) return;  // the answer has just come
   Terms& terms = call->extra()->terms;
   const std::uint64_t now = base::now_ns();
-  const bool deadline_passed = terms.deadline_ns != 0 && terms.deadline_ns <= now && !terms.is_late;
+  const bool deadline_passed = terms.deadline_ns != 0 && terms.deadline_ns <= now && !terms.late;
   const bool start_passed = terms.start_by_ns != 0 && terms.start_by_ns <= now;
   if (deadline_passed || start_passed) {
     if (take_back(*call)) {
       unqueue(*call);
-      settle_with(*call, std::make_exception_ptr(TimedOut{
-                             deadline_passed ? "the task had not begun by its deadline"
-                                             : "the task had not begun " + in_ms(terms.start_within_ns) +
-                                                   " after it was submitted (TaskOptions::start_within)",
-                             Verdict{}}));
+      settle_with(
+          *call,
+          std::make_exception_ptr(
+              deadline_passed ? late_in_queue("by its deadline", TimeLimit::deadline)
+                              : late_in_queue(in_ms(terms.start_within_ns) +
+                                                  " after it was submitted (TaskOptions::start_within)",
+                                              TimeLimit::queue)),
+          timed_out_);
       return refill();
     }
     terms.start_by_ns = 0;
-    if (deadline_passed) stop_late(*call, "its deadline has passed");
+    if (deadline_passed) stop_late(*call, TimeLimit::deadline, kDeadlinePassed);
   }
   if (terms.began_ns != 0 && terms.run_limit_ns != 0 && terms.began_ns + terms.run_limit_ns <= now) {
     return end_by_limit(*call);
   }
-  if (terms.began_ns != 0 && terms.stop_after_ns != 0 && !terms.is_late &&
+  if (terms.began_ns != 0 && terms.stop_after_ns != 0 && !terms.late &&
       terms.began_ns + terms.stop_after_ns <= now) {
-    stop_late(*call, "it ran for " + in_ms(terms.stop_after_ns) + " (TaskOptions::stop_after)");
+    stop_late(*call, TimeLimit::run,
+              "it ran for " + in_ms(terms.stop_after_ns) + " (TaskOptions::stop_after)");
   }
   next_timer(*call);
 }
@@ -177,10 +202,29 @@ bool PoolCore::take_back(Call& call) {
   return withdraw(*call.peer, call);
 }
 
-void PoolCore::stop_late(Call& call, const std::string& reason) {
-  call.extra()->terms.is_late = true;
+void PoolCore::stop_late(Call& call, TimeLimit limit, const std::string& reason) {
+  call.extra()->terms.late = limit;
   call.extra()->reason = reason;
   ask_to_stop(call);
+}
+
+/// Its failure has come: true if that is the end of a task that was asked to stop because of a limit.
+bool PoolCore::stopped_late(Call& call) {
+  if (!call.timed) return false;
+  Terms& terms = call.extra()->terms;
+  // The worker keeps the deadline itself, so that this may come before this side's own notice of it.
+  if (!terms.late && !call.stop_asked && terms.deadline_ns != 0 && terms.deadline_ns <= base::now_ns()) {
+    terms.late = TimeLimit::deadline;
+    call.extra()->reason = kDeadlinePassed;
+  }
+  if (!terms.late) return false;
+  const std::string type = failure_type(call);
+  return type == "weft::Cancelled" || type == "weft::TimedOut";
+}
+
+/// It was its run_limit that ended the worker.
+bool PoolCore::went_beyond_limit(const Peer& peer, const Call& call) noexcept {
+  return peer.late_serial != 0 && call.timed && call.extra()->terms.serial == peer.late_serial;
 }
 
 /// A task that goes on beyond its limit ends with its worker.
@@ -199,7 +243,7 @@ void PoolCore::end_by_limit(Call& call) {
 bool PoolCore::retry(const Peer& gone, Call& call) {
   if (!call.timed || call.extra()->terms.retries == 0 || call.stop_asked) return false;
   if (has_talked(call)) return false;  // its submitter has heard of the first attempt
-  if (gone.killed || !gone.violation.empty() || gone.late_serial == call.extra()->terms.serial) return false;
+  if (gone.killed || !gone.violation.empty() || went_beyond_limit(gone, call)) return false;
   Terms& terms = call.extra()->terms;
   --terms.retries;
   ++terms.deaths;

@@ -10,10 +10,10 @@
 #include "base/prefetch.hpp"
 #include "process/descriptors.hpp"
 #include "ring/take_back.hpp"
+#include "sync/inherited_deadline.hpp"
 #include "wire/failure.hpp"
 #include "work/exceptions.hpp"
 #include "work/faults.hpp"
-#include "work/inherited_deadline.hpp"
 
 namespace weft::work {
 
@@ -31,7 +31,7 @@ Call& PoolCore::submit(const detail::Request& request) {
     if (options_.queue_limit != 0) wait_for_room();
     if (options_.all_on_terms) return submit_on_terms(request, {});
   }
-  if (request.options != nullptr || InheritedDeadline::any()) [[unlikely]]
+  if (request.options != nullptr || sync::InheritedDeadline::any()) [[unlikely]]
     return submit_on_terms(request, {});
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
   if (request.payload.bytes.size() <= base::kInlineBytesMax) [[likely]]
@@ -41,14 +41,17 @@ Call& PoolCore::submit(const detail::Request& request) {
 
 Call& PoolCore::submit_on_terms(const detail::Request& request, const detail::Route& route) {
   Terms terms = request.options == nullptr ? Terms{} : terms_of(*request.options);
-  terms.deadline_ns = sooner(terms.deadline_ns, InheritedDeadline::current());
+  terms.deadline_ns = sooner(terms.deadline_ns, sync::InheritedDeadline::current());
   if (terms.run_limit_ns != 0 && !is_process(options_.kind))
     throw ArgumentError{"TaskOptions::run_limit is for tasks in worker processes, which can be killed"};
   terms.share = route.share;
   terms.worker = route.worker;
   const std::uint16_t flags = request.is_named ? wire::kNamed : std::uint16_t{0};
-  if (request.payload.bytes.size() <= base::kInlineBytesMax) return submit_framed(request, flags, &terms);
-  return submit_in_block(request, flags, &terms);
+  Call& call = request.payload.bytes.size() <= base::kInlineBytesMax
+                   ? submit_framed(request, flags, &terms)
+                   : submit_in_block(request, flags, &terms);
+  if (terms.stop.stop_possible() && options_.kind != WorkerKind::caller) heed(call, terms.stop);
+  return call;
 }
 
 /// A payload that does not fit a frame goes into a block before anything else, so that nothing has to be undone.
@@ -79,6 +82,10 @@ Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flag
   if (terms != nullptr) [[unlikely]] {
     if (request.options != nullptr) call.priority = request.options->priority;
     set_terms(call, *terms, request.payload);
+    if (terms->stop.stop_requested()) {
+      settle_cancelled(call);
+      return call;
+    }
     if (call.is_pinned()) {
       submit_pinned(call, request.payload);
       return call;
@@ -378,14 +385,18 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
   } else {
     call->store(body.data(), static_cast<std::uint32_t>(body.size()));
   }
-  ++(call->ending == Ending::value ? finished_ : failed_);
+  if (call->ending == Ending::value) [[likely]] {
+    ++finished_;
+  } else {
+    ++(stopped_late(*call) ? timed_out_ : failed_);
+  }
   if (peer.captures) [[unlikely]]
     call->more().output = peer.output->of_call(call->id);
   settle(*call);
 }
 
-void PoolCore::settle_with(Call& call, std::exception_ptr exception) noexcept {
-  ++failed_;
+void PoolCore::settle_with(Call& call, std::exception_ptr exception, std::uint64_t& count) noexcept {
+  ++count;
   call.ending = Ending::exception;
   call.more().exception = std::move(exception);
   call.more().attachments.clear();

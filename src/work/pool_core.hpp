@@ -7,11 +7,14 @@
 #include <mutex>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 #include <weft/detail/channel_port.hpp>
 #include <weft/detail/submitter.hpp>
+#include <weft/error.hpp>
 #include <weft/histogram.hpp>
 #include <weft/mutex.hpp>
 #include <weft/pool.hpp>
@@ -176,10 +179,10 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool read_back(Peer& peer, Call& call);
   bool on_returned(Peer& peer, Call& call);
   void settle(Call& call) noexcept;
-  void settle_cancelled(Call& call);
-  void ask_to_stop(Call& call);
-  void flush_stops(Peer& peer);
-  void settle_with(Call& call, std::exception_ptr exception) noexcept;
+  void settle_with(Call& call, std::exception_ptr exception) noexcept {
+    settle_with(call, std::move(exception), failed_);
+  }
+  void settle_with(Call& call, std::exception_ptr exception, std::uint64_t& count) noexcept;
   bool send(Peer& peer, Call& call, const detail::Payload& payload);
   bool send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header, const detail::Payload& payload);
   void enqueue(Call& call, const detail::Payload& payload);
@@ -196,11 +199,22 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void next_timer(Call& call);
   void on_time(std::uint32_t slot, std::uint64_t serial);
   bool take_back(Call& call);
-  void stop_late(Call& call, const std::string& reason);
+  void stop_late(Call& call, TimeLimit limit, const std::string& reason);
+  bool stopped_late(Call& call);
+  [[nodiscard]] static bool went_beyond_limit(const Peer& peer, const Call& call) noexcept;
   void end_by_limit(Call& call);
   bool retry(const Peer& gone, Call& call);
   void sent_on_terms(Peer& peer, Call& call);
   void note_times(Call& call, std::uint64_t begun_ns, std::uint64_t ran_ns);
+  // What is not to be done any more: pool_stopping.cpp.
+  struct StopRequested;
+  bool take_back_or_stop(Call& call, const std::string& reason);
+  void settle_cancelled(Call& call);
+  void ask_to_stop(Call& call);
+  void flush_stops(Peer& peer);
+  void heed(Call& call, const std::stop_token& stop);
+  void forget_stop(Call& call) noexcept;
+  void on_stop_requested(std::uint32_t slot, std::uint64_t serial);
   // Who is told: pool_observing.cpp.
   void no_longer_handed(Call& call) noexcept;
   void observe(Observation::What what, const Call& call);
@@ -378,6 +392,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::vector<wire::BlockReference> references_;  // scratch
   std::uint64_t finished_ = 0;
   std::uint64_t failed_ = 0;
+  std::uint64_t timed_out_ = 0;
   std::uint64_t workers_lost_ = 0;
   std::uint64_t workers_recycled_ = 0;
   std::string last_recycled_;

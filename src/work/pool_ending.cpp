@@ -220,8 +220,8 @@ std::exception_ptr PoolCore::end_error(const Peer& peer, const process::ExitStat
         ProtocolViolation{"worker " + std::to_string(peer.id) + " (pid " + std::to_string(peer.child.pid) +
                           ") broke the protocol and was killed: " + peer.violation});
   }
-  if (peer.late_serial != 0 && call.timed && call.extra()->terms.serial == peer.late_serial)
-    return std::make_exception_ptr(TimedOut{peer.last_words, Verdict{true, false, false}});
+  if (went_beyond_limit(peer, call))
+    return std::make_exception_ptr(TimedOut{peer.last_words, Verdict{true, false, false}, TimeLimit::run});
   if (peer.killed || peer.late_serial != 0)
     return std::make_exception_ptr(WorkerKilled{peer.last_words, begun});
   if (const std::string limit = process::limit_hit(options_.allowance, status); !limit.empty()) {
@@ -248,6 +248,7 @@ CoreStatus PoolCore::status() {
   status.queued = queue_.size();
   status.finished = finished_;
   status.failed = failed_;
+  status.timed_out = timed_out_;
   status.workers_lost = workers_lost_;
   status.workers_recycled = workers_recycled_;
   status.last_recycled = last_recycled_;

@@ -1,4 +1,4 @@
-// How a pool is waited for, and how calls end.
+// How a pool is waited for, and how handles end.
 
 #include <sched.h>
 
@@ -6,7 +6,6 @@
 #include <weft/error.hpp>
 
 #include "base/clock.hpp"
-#include "process/futex.hpp"
 #include "work/faults.hpp"
 #include "work/hearing.hpp"
 #include "work/pool_core.hpp"
@@ -265,50 +264,6 @@ void PoolCore::release(Call& call) noexcept {
   } else {
     call.abandoned = true;
   }
-}
-
-bool PoolCore::cancel(Call& call, const std::string& reason) {
-  const Section section{*this};
-  if (call.phase == Phase::sent) static_cast<void>(drain(*call.peer));
-  if (call.phase == Phase::settled) return false;
-  call.more().reason = reason;
-  if (!take_back(call)) {
-    if (call.phase == Phase::sent || call.phase == Phase::running) ask_to_stop(call);
-    return false;
-  }
-  unqueue(call);
-  settle_cancelled(call);
-  refill();
-  return true;
-}
-
-void PoolCore::settle_cancelled(Call& call) {
-  const std::string& reason = call.more().reason;
-  settle_with(call, std::make_exception_ptr(Cancelled{reason.empty() ? "before it began" : reason}));
-}
-
-/// It has begun, or is about to: the worker is told, for a task that looks.
-void PoolCore::ask_to_stop(Call& call) {
-  if (call.stop_asked) return;
-  call.stop_asked = true;
-  if (call.phase == Phase::running) {
-    // After the lock: the token's callbacks are the task's own.
-    after_.emplace_back([stop = call.extra()->stop]() mutable { stop.request_stop(); });
-    leave_slowly_ = true;
-    return;
-  }
-  Peer& peer = *call.peer;
-  peer.stops.push_back(call.id);
-  flush_stops(peer);
-}
-
-void PoolCore::flush_stops(Peer& peer) {
-  std::erase_if(peer.stops, [&](std::uint64_t id) {
-    const bool gone =
-        calls_.find(static_cast<std::uint32_t>(id), static_cast<std::uint32_t>(id >> 32)) == nullptr;
-    return gone || peer.stop_log->write(id, peer.port.peer->stops_seen);
-  });
-  process::futex_wake_all(peer.stop_log->head);
 }
 
 }  // namespace weft::work

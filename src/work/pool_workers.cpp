@@ -302,7 +302,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     note_failed_start("it ended before it had begun a task: " + process::describe(status));
   while (!lost.empty()) {
     Call& call = *lost.pop_front();
-    settle_with(call, end_error(*gone, status, call));
+    settle_with(call, end_error(*gone, status, call), went_beyond_limit(*gone, call) ? timed_out_ : failed_);
   }
   tell_end();
   if (!options_.replace && !closed_) {

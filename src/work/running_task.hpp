@@ -7,9 +7,9 @@
 #include <weft/buffer.hpp>
 #include <weft/task.hpp>
 
+#include "sync/inherited_deadline.hpp"
 #include "wire/failure.hpp"
 #include "wire/frame.hpp"
-#include "work/inherited_deadline.hpp"
 #include "work/worker_loop.hpp"
 
 namespace weft::work {
@@ -19,11 +19,11 @@ class WorkerScope final : public TaskScope {
   WorkerScope(WorkerLoop& loop, const wire::FrameHeader& header) noexcept
       : TaskScope{loop.parts_.worker_id, header.deadline_ns}, loop_{loop}, header_{header} {
     if (header.deadline_ns != 0) [[unlikely]]
-      InheritedDeadline::begin(header.deadline_ns);
+      sync::InheritedDeadline::begin(header.deadline_ns);
   }
   ~WorkerScope() {
     if (header_.deadline_ns != 0) [[unlikely]]
-      InheritedDeadline::end();
+      sync::InheritedDeadline::end();
     if (token_.stop_possible()) [[unlikely]]
       loop_.stop_watch_.done(wire::call_id(header_));
   }

@@ -65,6 +65,12 @@ std::error_code code_of(const wire::FailureReport& report) {
   return {report.code, foreign_category(report.category)};
 }
 
+/// As note_details() has written it; another process may have written anything.
+TimeLimit time_limit_of(const wire::FailureReport& report) noexcept {
+  const bool is_one = report.code >= 0 && report.code <= static_cast<std::int32_t>(TimeLimit::deadline);
+  return is_one ? static_cast<TimeLimit>(report.code) : TimeLimit::wait;
+}
+
 /// The task has run, and its worker goes on.
 constexpr Verdict kTaskThrew{.may_have_run = true, .retry_is_safe = false, .worker_survived = true};
 
@@ -88,6 +94,8 @@ E make(const wire::FailureReport& report) {
     // Its constructor says this much itself.
     constexpr std::string_view kSaid = "the task was cancelled: ";
     return E{text.starts_with(kSaid) ? text.substr(kSaid.size()) : text, true};
+  } else if constexpr (std::same_as<E, TimedOut>) {
+    return E{text, kTaskThrew, time_limit_of(report)};
   } else if constexpr (std::derived_from<E, Error>) {
     return E{text, kTaskThrew};
   } else if constexpr (std::constructible_from<E, const std::string&>) {

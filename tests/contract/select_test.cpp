@@ -46,6 +46,41 @@ TEST(Select, gives_the_leftmost_that_has_come) {
   EXPECT_EQ(b.there.receive(), 1);
 }
 
+TEST(Select, gives_a_timer_by_its_position) {
+  Ends<int, int> a{1};
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(weft::select(a.there, weft::after(20ms)), 1U);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 20ms);
+  EXPECT_EQ(weft::select(weft::at(begin), a.there), 0U) << "it has passed";
+  EXPECT_EQ(weft::select_for(5ms, a.there, weft::after(1h)), std::nullopt);
+  EXPECT_EQ(weft::select(weft::after(1h), a.there, weft::after(5ms)), 2U) << "the one that comes first";
+  EXPECT_EQ(weft::select(weft::at(begin), weft::at(begin)), 0U);
+  a.here.send(1);
+  EXPECT_EQ(weft::select(weft::after(1h), a.there), 1U);
+  EXPECT_EQ(weft::select(a.there, weft::after(0ms)), 0U) << "the leftmost of those that have come";
+}
+
+TEST(Select, keeps_a_timer_over_several_calls) {
+  Ends<int, int> a{1};
+  std::jthread sender{[&] {
+    try {
+      for (int i = 0;; ++i) {
+        a.here.send(i);
+        weft::sleep_for(1ms);
+      }
+    } catch (const weft::Closed&) {  // nobody receives any more
+    }
+  }};
+  auto end = weft::after(50ms);
+  const auto begin = std::chrono::steady_clock::now();
+  int received = 0;
+  for (; weft::select(end, a.there) == 1; ++received) EXPECT_EQ(a.there.receive(), received);
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, 50ms);
+  EXPECT_GT(received, 0);
+  EXPECT_EQ(weft::select(end, a.there), 0U) << "it has come for good";
+  a.there.close();
+}
+
 TEST(Select, suspends_the_fiber_until_another_sends_or_closes) {
   Ends<int, int> a{1};
   Ends<int, int> b{1};

@@ -1,12 +1,18 @@
 // Samples of include/weft/coming_from.md.
 
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <future>
 #include <numeric>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 #include <weft/weft.hpp>
 
@@ -20,6 +26,10 @@ void require(bool holds, const char* what) {
 
 double mean(const std::vector<double>& numbers) {
   return std::accumulate(numbers.begin(), numbers.end(), 0.0) / static_cast<double>(numbers.size());
+}
+int render_all(weft::TaskScope& scope) {
+  while (!scope.stop_token().stop_requested()) std::this_thread::yield();
+  return 3;
 }
 double halve(double number) { return number / 2; }
 
@@ -54,6 +64,24 @@ require(sum == 49 * 50 && refused == 0 && late == 0, "the sum of the callbacks")
 require(values.back() == 98, "the last value");
 }
 
+void signals() {
+sigset_t interrupt;
+sigemptyset(&interrupt);
+sigaddset(&interrupt, SIGINT);
+pthread_sigmask(SIG_BLOCK, &interrupt, nullptr);       // first of all, so that all threads have it
+weft::Pool pool{{.limit = 1}};
+std::stop_source interrupted;
+std::thread{[interrupt, interrupted]() mutable {
+  int signal = 0;
+  if (sigwait(&interrupt, &signal) == 0) interrupted.request_stop();
+}}.detach();
+auto pages = pool.with({.stop = interrupted.get_token()}).submit<render_all>();   // Ctrl-C asks it to stop
+while (pool.status().running == 0) std::this_thread::yield();
+require(!pages.wait_for(std::chrono::milliseconds{50}), "nobody has asked it");
+::kill(::getpid(), SIGINT);
+require(pages.get() == 3, "the pages that were done");
+}
+
 void futures() {
 weft::Pool pool{{.limit = 2}};
 const std::vector<double> numbers{1, 2, 6};
@@ -73,6 +101,7 @@ require(results == mapped, "the halves");
 
 int main(int argc, char** argv) {
   weft::init(argc, argv);
+  signals();
   amphp();
   spatie();
   futures();

@@ -8,6 +8,8 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 #include <weft/weft.hpp>
@@ -54,6 +56,18 @@ void watch() {
   painting.wait();
   const weft::TaskTimes times = painting.times().value();  // times.waited(), times.ran(), times.pid ...
   require(times.attempts == 1 && times.begun >= times.submitted, "times");
+}
+
+void stop() {
+  weft::Pool pool{{.limit = 1}};
+  std::stop_source closing;
+  const weft::AnyStop stop =
+      weft::stop_after(30s, closing.get_token());  // whichever is first; any_stop(a, b), stop_at(time)
+  auto page = pool.with({.stop = stop}).submit<paint>("index");
+  std::optional<std::string> text = page.get(stop);  // nullopt: the wait was cancelled
+  require(text == "a index", "nothing was stopped");
+  closing.request_stop();
+  require(page.get(stop) == "a index", "what is there needs no wait");
 }
 
 std::string loaded;
@@ -142,6 +156,7 @@ void loop() {
 int main(int argc, char** argv) {
   weft::init(argc, argv);
   lines();
+  stop();
   limits();
   watch();
   parts();

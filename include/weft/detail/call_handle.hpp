@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -61,6 +62,8 @@ class WEFT_EXPORT CallHandle {
   [[nodiscard]] bool valid() const noexcept { return call_ != nullptr; }
   /// Suspends the fiber until the call is settled (true) or the steady clock is at `deadline_ns` (false).
   bool wait(std::uint64_t deadline_ns);
+  /// The same until `stop` is requested.
+  bool wait(const std::stop_token& stop);
   /// Waits as wait(kNever) does. A short value is copied out, and ends the handle: true. Else there is value().
   [[nodiscard]] bool take(ShortValue& into);
   [[nodiscard]] bool ready() const;

@@ -34,7 +34,7 @@ class WEFT_EXPORT Pipe final : public Watchable {
   template <class Take>
   [[nodiscard]] Waited receive(std::uint64_t deadline_ns, Take take) {
     std::unique_lock lock{mutex_};
-    if (const Waited waited = values_.take(lock, 1, deadline_ns); waited != Waited::came) return waited;
+    if (const Waited waited = wait_for_value(lock, deadline_ns); waited != Waited::came) return waited;
     try {
       take();
     } catch (...) {
@@ -55,6 +55,7 @@ class WEFT_EXPORT Pipe final : public Watchable {
 
  private:
   [[nodiscard]] Waited wait_for_room(std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns);
+  [[nodiscard]] Waited wait_for_value(std::unique_lock<std::mutex>& lock, std::uint64_t deadline_ns);
   [[nodiscard]] bool readable() const noexcept { return closed_ || values_.permits() != 0; }
   void announce() noexcept;
   void wake_watchers() noexcept;

@@ -21,6 +21,8 @@ class Watchable {
   /// False, and unwatch() is not called, if it has come already.
   [[nodiscard]] virtual bool watch(const fiber::Waker& waker) = 0;
   virtual void unwatch(const fiber::Waker& waker) noexcept = 0;
+  /// When it comes of itself, by the steady clock, without using a waker.
+  [[nodiscard]] virtual std::uint64_t due_ns() const noexcept { return kNever; }
 
  protected:
   ~Watchable() = default;
@@ -33,5 +35,7 @@ struct Selected {
 
 /// Waits until one of `all` has come, or until `deadline_ns`. Suspends the fiber.
 WEFT_EXPORT Selected wait_for_any(std::span<Watchable* const> all, std::uint64_t deadline_ns);
+/// The same, but no longer than until the deadline of the task that waits: late then.
+WEFT_EXPORT Selected wait_in_task_for_any(std::span<Watchable* const> all, std::uint64_t deadline_ns);
 
 }  // namespace weft::detail

@@ -1,11 +1,11 @@
-#include "work/inherited_deadline.hpp"
+#include "sync/inherited_deadline.hpp"
 
 #include <algorithm>
 #include <vector>
 
 #include "fiber/reactor.hpp"
 
-namespace weft::work {
+namespace weft::sync {
 
 namespace {
 
@@ -42,4 +42,4 @@ std::uint64_t InheritedDeadline::current() noexcept {
   return own == nullptr ? 0 : own->deadline_ns;
 }
 
-}  // namespace weft::work
+}  // namespace weft::sync

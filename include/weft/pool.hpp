@@ -152,6 +152,7 @@ struct PoolStatus {
   std::size_t workers_idle = 0;        //
   std::size_t workers_busy = 0;        //
   std::size_t workers_starting = 0;    //
+  std::size_t workers_outdated = 0;    ///< workers that restart() has yet to replace
   std::uint64_t finished = 0;          ///< tasks that gave a value
   std::uint64_t failed = 0;            ///< tasks that did not, but for those that timed out
   std::uint64_t timed_out = 0;         ///< tasks that failed with TimedOut, by a limit of their TaskOptions
@@ -206,7 +207,10 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
 
   /// Another limit from now on. Workers that are too many finish what they have and end. Throws ArgumentError (0).
   void resize(std::size_t limit);
-  /// Replaces all workers: each finishes what it has begun and ends, and others come for what waits.
+  /// Replaces all workers, by and by: each finishes what it has begun and ends, and the next one goes when another is
+  /// ready in its place. So no more than one in eight is away at a time, one at least. Returns at once: until its turn has come
+  /// (PoolStatus::workers_outdated) a worker takes tasks as before; those with nothing to do come first, and one that is leased when
+  /// the lease is over. Where the new ones do not start, the old ones stay: after 5 failures in 10 s that is the end of it.
   void restart();
   /// True while PoolOptions::queue_limit tasks wait: submit() would do what `on_full` says.
   [[nodiscard]] bool needs_drain() const;
@@ -217,7 +221,15 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
   /// The same for at most `timeout`; false if it is not so by then.
   [[nodiscard]] bool wait_idle_for(std::chrono::nanoseconds timeout);
   [[nodiscard]] PoolStatus status() const;
+  /// True until it is shut down, stopped or killed. A pool without a worker runs too: it starts one for the next task.
+  [[nodiscard]] bool is_running() const;
+  /// True if it runs and has no task that waits or runs.
+  [[nodiscard]] bool is_idle() const;
 
+  /// Refuses further tasks and drops those that have not begun: both fail with Closed, as after kill(), since it is the pool that
+  /// ends and nobody who has cancelled just this task. What has begun finishes, then its worker ends. Returns at once, so that a
+  /// callback of an Execution may do it; shutdown() waits for the rest.
+  void stop();
   /// Refuses further tasks (Closed), waits for those submitted, ends the workers. Suspends.
   void shutdown();
   /// The same for at most `timeout`; false if it is not done by then. Call it again, or kill().

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <weft/pool.hpp>
 
 namespace weft {
@@ -25,8 +27,12 @@ class WEFT_EXPORT Worker : public detail::Submitter<Worker> {
   /// True if it runs and has no task.
   [[nodiscard]] bool is_idle() const;
 
+  [[nodiscard]] PoolStatus status() const;
+
   /// Refuses further tasks, waits for those submitted, ends the process. Suspends.
   void shutdown();
+  /// The same for at most `timeout`; false if it is not done by then. Call it again, or kill().
+  bool shutdown_for(std::chrono::nanoseconds timeout);
   void kill();
 
  private:
@@ -37,5 +43,8 @@ class WEFT_EXPORT Worker : public detail::Submitter<Worker> {
 
   std::shared_ptr<work::PoolCore> core_;
 };
+
+/// Worker{options}, beside weft::pool() and weft::submit().
+[[nodiscard]] inline Worker create_worker(WorkerOptions options = {}) { return Worker{std::move(options)}; }
 
 }  // namespace weft

@@ -15,6 +15,7 @@ struct CoreStatus {
   std::size_t workers_idle = 0;
   std::size_t workers_busy = 0;
   std::size_t workers_starting = 0;
+  std::size_t workers_outdated = 0;
   std::uint64_t finished = 0;
   std::uint64_t failed = 0;
   std::uint64_t timed_out = 0;

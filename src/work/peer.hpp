@@ -96,6 +96,7 @@ class Peer {
   bool is_copy = false;                ///< of a zygote
   bool leased = false;        ///< gets what is meant for it alone: a window of none, and it counts as listed
   bool retire_later = false;  ///< when the lease is over
+  bool outdated = false;      ///< restart() has yet to replace it
   bool captures = false;      ///< what its tasks print is kept with them
   bool look_due = false;      ///< frames went out without a look whether the worker sleeps
   State state = State::starting;

@@ -240,15 +240,18 @@ work::PoolCore& Pool::core() const {
   return *core_;
 }
 
-PoolStatus Pool::status() const {
+namespace {
+
+PoolStatus status_of(const std::shared_ptr<work::PoolCore>& of) {
   PoolStatus status;
-  if (!core_) return status;
-  work::CoreStatus core = own(core_)->status();
+  if (!of) return status;
+  work::CoreStatus core = own(of)->status();
   status.queued = core.queued;
   status.running = core.sent;
   status.workers_idle = core.workers_idle;
   status.workers_busy = core.workers_busy;
   status.workers_starting = core.workers_starting;
+  status.workers_outdated = core.workers_outdated;
   status.finished = core.finished;
   status.failed = core.failed;
   status.timed_out = core.timed_out;
@@ -259,6 +262,18 @@ PoolStatus Pool::status() const {
   status.run_times = core.run_times;
   status.pids = std::move(core.pids);
   return status;
+}
+
+}  // namespace
+
+PoolStatus Pool::status() const { return status_of(core_); }
+
+bool Pool::is_running() const { return core_ && !own(core_)->is_closed(); }
+
+bool Pool::is_idle() const { return core_ && own(core_)->is_idle(); }
+
+void Pool::stop() {
+  if (core_) own(core_)->stop();
 }
 
 Lease Pool::lease() {
@@ -318,6 +333,12 @@ bool Worker::is_idle() const { return core_ && own(core_)->status().workers_idle
 void Worker::shutdown() {
   if (core_) static_cast<void>(shut_down(core_, fiber::Reactor::kNever));
 }
+
+bool Worker::shutdown_for(std::chrono::nanoseconds timeout) {
+  return !core_ || shut_down(core_, detail::deadline_after(timeout));
+}
+
+PoolStatus Worker::status() const { return status_of(core_); }
 
 void Worker::kill() {
   if (core_) own(core_)->kill("the worker was killed");

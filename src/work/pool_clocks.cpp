@@ -243,7 +243,7 @@ void PoolCore::end_by_limit(Call& call) {
 bool PoolCore::retry(const Peer& gone, Call& call) {
   if (!call.timed || call.extra()->terms.retries == 0 || call.stop_asked) return false;
   if (has_talked(call)) return false;  // its submitter has heard of the first attempt
-  if (gone.killed || !gone.violation.empty() || went_beyond_limit(gone, call)) return false;
+  if (stopped_ || gone.killed || !gone.violation.empty() || went_beyond_limit(gone, call)) return false;
   Terms& terms = call.extra()->terms;
   --terms.retries;
   ++terms.deaths;

@@ -344,6 +344,7 @@ void PoolCore::on_frame(Peer& peer) {
         unqueue(*call);
         settle_cancelled(*call);
       }
+      if (stopped_) drop_waiting();
       return;
     }
     case wire::Kind::ask:

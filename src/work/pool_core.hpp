@@ -122,8 +122,13 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
   /// Another number of workers at the most; those who are too many finish what they have and end.
   void resize(std::size_t limit);
-  /// The workers finish what they have and end; others come for what waits.
+  /// The workers finish what they have and end, by and by; others come in their place.
   void restart();
+  /// Refuses further tasks, drops those that wait, and lets the workers go once they have done what they have begun.
+  void stop();
+  /// No task waits or runs, and it takes more.
+  [[nodiscard]] bool is_idle();
+  [[nodiscard]] bool is_closed();
   /// Suspends until no task waits or runs: true; or the deadline: false.
   bool wait_until_idle(std::uint64_t deadline_ns);
   /// True while the queue is full; wait_until_drained() suspends until it is not.
@@ -215,6 +220,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void heed(Call& call, const std::stop_token& stop);
   void forget_stop(Call& call) noexcept;
   void on_stop_requested(std::uint32_t slot, std::uint64_t serial);
+  void take_back_what_can_be(Peer& peer);
+  void drop_waiting();
   // Who is told: pool_observing.cpp.
   void no_longer_handed(Call& call) noexcept;
   void observe(Observation::What what, const Call& call);
@@ -249,6 +256,13 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   [[nodiscard]] bool has_queue_room() const noexcept;
   [[nodiscard]] bool is_busy() const noexcept;
   bool wait_until(const std::function<bool()>& condition, std::uint64_t deadline_ns);
+
+  // Replacing all workers: pool_restart.cpp.
+  void replace_outdated();
+  Peer* next_outdated() noexcept;
+  void give_up_restart() noexcept;
+  [[nodiscard]] std::size_t count_missing() const noexcept;
+  [[nodiscard]] std::size_t count_starting() const noexcept;
 
   // Who gets what: pool_balance.cpp.
   Peer* peer_with_little() noexcept;
@@ -374,6 +388,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   Attendant::Timer check_timer_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::size_t starts_posted_ = 0;
+  std::size_t kept_ = 0;  ///< so many workers shall there be while they are replaced; 0 otherwise
   std::uint64_t last_peer_id_ = 0;
   std::array<std::uint64_t, 5> start_failures_ns_{};
   std::size_t start_failures_ = 0;
@@ -381,6 +396,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool probing_ = false;  ///< the circuit was open: the next start shows whether it stays so
   std::string circuit_reason_;
   bool closed_ = false;
+  bool stopped_ = false;  ///< what has not begun is dropped
   bool abandoned_ = false;
   std::string closed_reason_;
   const fiber::Reactor* seat_ = nullptr;      ///< whose thread sleeps on the waiter bell

@@ -257,6 +257,7 @@ CoreStatus PoolCore::status() {
   status.workers_starting = starts_posted_;
   status.sent = running_here_;
   for (const auto& peer : peers_) {
+    status.workers_outdated += peer->outdated && peer->state != Peer::State::ending ? 1 : 0;
     if (peer->state == Peer::State::starting) {
       ++status.workers_starting;
       continue;

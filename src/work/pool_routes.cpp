@@ -149,6 +149,8 @@ void PoolCore::end_lease(std::uint64_t worker) noexcept {
   if (options_.tasks_per_worker != 0) peer->tasks_left = options_.tasks_per_worker;
   peer->listed_idle = peer->sent.empty();
   if (peer->listed_idle) idle_.push_back(peer);
+  if (peer->outdated) kept_ = std::max(kept_, serving_.size());
+  replace_outdated();
   refill();
   wake_watchers();
 }

@@ -1,4 +1,4 @@
-// What is not to be done any more: one task, that somebody cancels or whose stop token says so.
+// What is not to be done any more: one task, that somebody cancels or whose stop token says so; or all that waits.
 
 #include <stop_token>
 #include <string>
@@ -109,6 +109,42 @@ void PoolCore::on_stop_requested(std::uint32_t slot, std::uint64_t serial) {
   if (call == nullptr || !is_it()) return;
   if (call->phase == Phase::sent) static_cast<void>(drain(*call->peer));
   if (is_it()) static_cast<void>(take_back_or_stop(*call, kStopRequested));
+}
+
+// The pool.
+
+void PoolCore::stop() {
+  const Section section{*this};
+  if (!closed_) {
+    closed_ = true;
+    closed_reason_ = "the " + options_.what + " was stopped";
+  }
+  stopped_ = true;
+  static_cast<void>(poll_locked());
+  for (const auto& peer : peers_) {
+    if (peer->state != Peer::State::starting) take_back_what_can_be(*peer);
+  }
+  drop_waiting();
+  end_zygote();
+  for (std::size_t i = peers_.size(); i-- > 0;) {
+    if (peers_[i]->state != Peer::State::ending) retire(*peers_[i]);
+  }
+  wake_watchers();
+}
+
+/// The worker may have begun any of its tasks, where it runs several at once.
+void PoolCore::take_back_what_can_be(Peer& peer) {
+  for (Call* call = peer.sent.back(); call != nullptr;) {
+    Call* const before = call->previous;
+    static_cast<void>(withdraw(peer, *call));
+    call = before;
+  }
+}
+
+/// Once the pool is stopped: what has not begun fails.
+void PoolCore::drop_waiting() {
+  while (!queue_.empty()) settle_with(*queue_.take_any(), std::make_exception_ptr(Closed{closed_reason_}));
+  for (const auto& peer : peers_) fail_waiting(*peer, closed_reason_);
 }
 
 }  // namespace weft::work

@@ -105,16 +105,8 @@ void PoolCore::resize(std::size_t limit) {
   std::size_t too_many = serving_.size() - std::min(serving_.size(), limit);
   for (std::size_t i = serving_.size(); i-- > 0 && too_many > 0; --too_many)
     retire_or_later(*serving_[i], "the pool was made smaller");
+  replace_outdated();
   refill();
-  if (!queue_.empty()) want_workers();
-}
-
-void PoolCore::restart() {
-  const Section section{*this};
-  for (std::size_t i = serving_.size(); i-- > 0;)
-    retire_or_later(*serving_[i], "the pool's workers were restarted");
-  refill();
-  end_zygote();  // it has run the initializer as things were then
   if (!queue_.empty()) want_workers();
 }
 
@@ -122,6 +114,17 @@ bool PoolCore::is_busy() const noexcept {
   return !queue_.empty() || running_here_ != 0 ||
          std::any_of(peers_.begin(), peers_.end(),
                      [](const auto& peer) { return !peer->sent.empty() || !peer->waiting.empty(); });
+}
+
+bool PoolCore::is_idle() {
+  const Section section{*this};
+  static_cast<void>(poll_locked());
+  return !closed_ && !is_busy();
+}
+
+bool PoolCore::is_closed() {
+  const Section section{*this};
+  return closed_;
 }
 
 bool PoolCore::wait_until_idle(std::uint64_t deadline_ns) {

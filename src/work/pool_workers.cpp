@@ -30,9 +30,7 @@ void PoolCore::want_workers() {
       settle_with(*queue_.take_any(), std::make_exception_ptr(StartFailed{circuit_reason_}));
     return;
   }
-  const auto starting = static_cast<std::size_t>(std::count_if(
-      peers_.begin(), peers_.end(), [](const auto& peer) { return peer->state == Peer::State::starting; }));
-  std::size_t under_way = starting + starts_posted_;
+  std::size_t under_way = count_starting() + starts_posted_;
   std::size_t all = peers_.size() + starts_posted_;
   while ((under_way < queue_.size_of_ready() || all < options_.minimum) && all < options_.limit) {
     ++starts_posted_;
@@ -63,6 +61,7 @@ bool PoolCore::is_worker_needed() const noexcept {
   if (abandoned_) return false;
   if (!queue_.empty()) return true;
   if (closed_) return false;
+  if (count_starting() < count_missing()) return true;
   if (!watchers_.empty()) return true;  // somebody may wait for a lease
   const auto has_much = [](const Peer* peer) { return peer->sent.size() > 1; };
   return peers_.size() < options_.minimum || std::any_of(serving_.begin(), serving_.end(), has_much);
@@ -124,6 +123,7 @@ void PoolCore::start_failed(const std::string& why, std::exception_ptr exact) {
     settle_with(*queue_.take_any(), is_exact ? exact : std::make_exception_ptr(StartFailed{message}));
   }
   note_failed_start(why);
+  is_circuit_open() ? give_up_restart() : replace_outdated();
   wake_watchers();
   if (!queue_.empty()) want_workers();
 }
@@ -222,6 +222,7 @@ void PoolCore::begin_serving(Peer& peer, memory::PeerRegion lane, const ring::La
   probing_ = false;
   adapt_spinning();
   if (closed_ && queue_.empty()) return retire(peer);
+  replace_outdated();
   refill();
   unstick_all();
   if (!queue_.empty()) want_workers();
@@ -304,6 +305,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     Call& call = *lost.pop_front();
     settle_with(call, end_error(*gone, status, call), went_beyond_limit(*gone, call) ? timed_out_ : failed_);
   }
+  if (stopped_) drop_waiting();
   tell_end();
   if (!options_.replace && !closed_) {
     closed_ = true;
@@ -311,6 +313,7 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     while (!queue_.empty()) settle_with(*queue_.take_any(), std::make_exception_ptr(Closed{closed_reason_}));
   }
   if (!has_started && !gone->killed) start_failed(why_not_started(*gone, status), gone->start_exception);
+  replace_outdated();
   refill();
   if (!queue_.empty() || options_.minimum != 0) want_workers();
   if (can_grow()) check_later();  // its place may be wanted for what is stuck behind a long task

@@ -65,7 +65,6 @@ struct Terms {
   std::uint32_t retries = 0;
   std::uint32_t deaths = 0;                      ///< of workers that ran it
   std::optional<TimeLimit> late = std::nullopt;  ///< it was asked to stop because of this one
-  std::stop_token stop = {};                     ///< TaskOptions::stop
   std::uint64_t serial = 0;
   std::uint64_t start_by_ns = 0;
   std::uint64_t began_ns = 0;
@@ -110,10 +109,10 @@ struct CallExtra {
   std::vector<Continuation> continuations;
   std::shared_ptr<Hearing> hearing;         ///< of its failure, where there are callbacks
   std::stop_source stop{std::nostopstate};  ///< while Phase::running
-  std::shared_ptr<void>
-      stop_callback;            ///< with TaskOptions::stop, until it is settled; not let go of under the lock
-  Watcher* watchers = nullptr;  ///< of Gatherings that wait for the call among others; linked
-  std::shared_ptr<Talk> talk;   ///< what the task and its submitter say to each other meanwhile
+  std::stop_token heeded;                   ///< TaskOptions::stop, until it is settled
+  std::shared_ptr<void> stop_callback;      ///< of that; not let go of under the lock
+  Watcher* watchers = nullptr;              ///< of Gatherings that wait for the call among others; linked
+  std::shared_ptr<Talk> talk;               ///< what the task and its submitter say to each other meanwhile
 };
 
 /// What a frame of one line has room for beside its header.

@@ -138,7 +138,7 @@ void PoolCore::run_here(Call& call) {
     bytes = attachments.front().bytes();
     attachments = attachments.subspan(1);
   }
-  if (call.timed && extra.terms.stop.stop_possible()) heed(call, extra.terms.stop);
+  if (call.timed) heed(call, extra.heeded);
   const auto news = std::make_shared<ProgressNews>();
   CallerScope scope{call.timed ? extra.terms.deadline_ns : 0, extra.stop.get_token(), *news, store_};
   CalledTask task{call.encoding, bytes, attachments, scope};

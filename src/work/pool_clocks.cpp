@@ -60,7 +60,6 @@ Terms terms_of(const TaskOptions& options) {
   terms.run_limit_ns = positive(options.run_limit, "run_limit");
   terms.retries = options.retries;
   terms.is_measured = options.measure_times;
-  terms.stop = options.stop;
   return terms;
 }
 
@@ -105,6 +104,7 @@ void PoolCore::drop_terms(Call& call) noexcept {
   give_up_place(call);
   call.timed = false;
   Attendant::get().cancel(call.extra()->terms.timer);
+  call.extra()->heeded = {};
   if (call.extra()->stop_callback) forget_stop(call);
 }
 

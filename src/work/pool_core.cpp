@@ -50,7 +50,7 @@ Call& PoolCore::submit_on_terms(const detail::Request& request, const detail::Ro
   Call& call = request.payload.bytes.size() <= base::kInlineBytesMax
                    ? submit_framed(request, flags, &terms)
                    : submit_in_block(request, flags, &terms);
-  if (terms.stop.stop_possible() && options_.kind != WorkerKind::caller) heed(call, terms.stop);
+  if (request.options != nullptr && options_.kind != WorkerKind::caller) heed(call, request.options->stop);
   return call;
 }
 
@@ -80,9 +80,12 @@ Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flag
   call.flags = flags;
   call.function = request.function;
   if (terms != nullptr) [[unlikely]] {
-    if (request.options != nullptr) call.priority = request.options->priority;
+    if (request.options != nullptr) {
+      call.priority = request.options->priority;
+      call.more().heeded = request.options->stop;
+    }
     set_terms(call, *terms, request.payload);
-    if (terms->stop.stop_requested()) {
+    if (call.extra()->heeded.stop_requested()) {
       settle_cancelled(call);
       return call;
     }

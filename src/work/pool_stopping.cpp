@@ -38,7 +38,7 @@ bool PoolCore::take_back_or_stop(Call& call, const std::string& reason) {
 /// Of a call that has not begun, or was not even sent.
 void PoolCore::settle_cancelled(Call& call) {
   std::string reason = call.more().reason;
-  if (reason.empty()) reason = call.extra()->terms.stop.stop_requested() ? kStopRequested : "before it began";
+  if (reason.empty()) reason = call.extra()->heeded.stop_requested() ? kStopRequested : "before it began";
   settle_with(call, std::make_exception_ptr(Cancelled{reason}));
 }
 
@@ -81,6 +81,7 @@ struct PoolCore::StopRequested {
 /// From now on until it is settled, a stop that is requested is the call's too. Outside the lock, on the thread that submits
 /// it: so the call stays.
 void PoolCore::heed(Call& call, const std::stop_token& stop) {
+  if (!stop.stop_possible()) return;
   using Callback = std::stop_callback<StopRequested>;
   const std::uint32_t slot = call.slot();
   std::uint64_t serial = 0;

@@ -116,7 +116,10 @@ std::vector<std::string> waits_for_submitter(weft::TaskScope& scope) {
   }));
   all.push_back(scope.stop_token().stop_requested() ? "asked to stop" : "not asked");
   std::optional<int> late;
-  while (!late) late = parent.try_receive();
+  while (!late) {
+    weft::sleep_for(1ms);
+    late = parent.try_receive();
+  }
   all.push_back(std::to_string(*late));
   return all;
 }
@@ -138,7 +141,7 @@ std::string waits_for_own_task() {
   auto silent = own.submit([](weft::TaskScope& scope) {
     auto parent = scope.channel<int, int>();
     const std::string there = outcome([&] { return parent.receive() != 0; });
-    while (!parent.try_receive()) std::this_thread::yield();  // its end would close the channel
+    while (!parent.try_receive()) weft::sleep_for(1ms);  // its end would close the channel
     return there;
   });
   auto channel = silent.channel<int, int>();

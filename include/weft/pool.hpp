@@ -167,7 +167,8 @@ struct PoolStatus {
 };
 
 /// Worker processes that share a queue of tasks. No process is started before the first task; from then on one for
-/// each task that finds no idle worker, up to the limit.
+/// each task that finds no idle worker, up to the limit. Of several idle workers the one that was busy last is taken, so that
+/// the others are let go of when there is less to do (PoolOptions::idle_timeout).
 ///
 ///   weft::Pool pool{{.limit = 8}};
 ///   auto sum = pool.submit<checksum>("photo.jpg");       // a function
@@ -248,7 +249,7 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
   std::optional<TaskOptions> task_;
 };
 
-/// The program's own pool, made with default options when it is first asked for. It ends with the program.
+/// This process's own pool (a worker process has one of its own), made with default options when first asked for. It ends with it.
 WEFT_EXPORT Pool& pool();
 /// Puts another in its place, which the caller keeps; the first one that was made ends with the program all the same.
 /// Returns the one before, if any. nullptr: the next pool() makes one.

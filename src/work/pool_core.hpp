@@ -445,6 +445,8 @@ void PoolCore::no_longer_sent(Peer& peer, Call& call) noexcept {
   if (!peer.sent.empty() && peer.sent.front()->timed) [[unlikely]]
     start_clock(peer);
   if (!peer.sent.empty() || peer.listed_idle || peer.state != Peer::State::serving) return;
+  static_cast<void>(
+      some_idle_peer());   // one that was taken and still stands there shall not be found below this one
   idle_.push_back(&peer);  // start_serving() has made the room
   peer.listed_idle = true;
 }

@@ -9,6 +9,9 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/kinds.hpp"
+
+namespace weft::contract {
 namespace {
 
 int identity(int number) { return number; }
@@ -18,7 +21,7 @@ int refuse() { throw std::invalid_argument{"refused"}; }
 class Unheard {
  public:
   Unheard() {
-    weft::on_unheard_failure([this](const std::exception_ptr& failure) {
+    on_unheard_failure([this](const std::exception_ptr& failure) {
       const std::lock_guard guard{mutex_};
       try {
         std::rethrow_exception(failure);
@@ -27,7 +30,7 @@ class Unheard {
       }
     });
   }
-  ~Unheard() { weft::on_unheard_failure({}); }
+  ~Unheard() { on_unheard_failure({}); }
   std::vector<std::string> texts() {
     const std::lock_guard guard{mutex_};
     return texts_;
@@ -38,14 +41,14 @@ class Unheard {
   std::vector<std::string> texts_;
 };
 
-class Callbacks : public testing::Test {
+class Callbacks : public testing::TestWithParam<WorkerKind> {
  protected:
   Unheard unheard;
-  weft::Pool pool{{.limit = 1}};
+  Pool pool{pool_of(GetParam())};
   const std::vector<std::string> nothing;
 };
 
-TEST_F(Callbacks, finally_is_for_values_and_failures) {
+TEST_P(Callbacks, finally_is_for_values_and_failures) {
   int called = 0;
   auto value = pool.submit<identity>(1);
   value.finally([&] { ++called; });
@@ -58,14 +61,14 @@ TEST_F(Callbacks, finally_is_for_values_and_failures) {
   EXPECT_EQ(unheard.texts(), nothing);
 }
 
-TEST_F(Callbacks, let_no_failure_get_lost_that_none_of_them_was_for) {
+TEST_P(Callbacks, let_no_failure_get_lost_that_none_of_them_was_for) {
   static_cast<void>(pool.submit<refuse>().then([](int) {}).fail<std::out_of_range>([](const auto&) {}));
   pool.shutdown();
   EXPECT_EQ(unheard.texts(), std::vector<std::string>{"refused"})
       << "once, though two callbacks passed it by";
 }
 
-TEST_F(Callbacks, that_were_for_the_failure_suffice) {
+TEST_P(Callbacks, that_were_for_the_failure_suffice) {
   int failures = 0;
   static_cast<void>(
       pool.submit<refuse>().then([](int) {}).fail<std::invalid_argument>([&](const auto&) { ++failures; }));
@@ -75,7 +78,7 @@ TEST_F(Callbacks, that_were_for_the_failure_suffice) {
   EXPECT_EQ(unheard.texts(), nothing);
 }
 
-TEST_F(Callbacks, may_leave_the_failure_to_who_gets_it) {
+TEST_P(Callbacks, may_leave_the_failure_to_who_gets_it) {
   {
     auto execution = pool.submit<refuse>();
     execution.then([](int) {});
@@ -90,10 +93,13 @@ TEST_F(Callbacks, may_leave_the_failure_to_who_gets_it) {
   EXPECT_EQ(unheard.texts(), std::vector<std::string>{"refused"});
 }
 
-TEST_F(Callbacks, are_what_it_is_about_and_nothing_is_told_of_those_who_asked_for_none) {
+TEST_P(Callbacks, are_what_it_is_about_and_nothing_is_told_of_those_who_asked_for_none) {
   static_cast<void>(pool.submit<refuse>());
   pool.shutdown();
   EXPECT_EQ(unheard.texts(), nothing);
 }
 
+INSTANTIATE_TEST_SUITE_P(Of, Callbacks, testing::ValuesIn(kKindsBeside), kKindNamed);
+
 }  // namespace
+}  // namespace weft::contract

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
@@ -22,6 +25,18 @@ std::size_t length(const weft::Buffer& buffer) { return buffer.size(); }
 __attribute__((no_sanitize("undefined"))) int crash() {
   volatile int* nowhere = nullptr;
   return *nowhere;
+}
+__attribute__((no_sanitize("undefined", "address"))) int crash_at(std::uintptr_t address) {
+  return *reinterpret_cast<volatile const int*>(address);
+}
+constexpr std::size_t kHoard = 64 << 20;
+constexpr std::clock_t kBurnt = CLOCKS_PER_SEC / 10;
+/// Uses that much memory and processor time, and then ends by `signal`, or exits if that is 0.
+void use_up_and_end(int signal) {
+  const std::vector<char> hoard(kHoard, 'x');
+  while (std::clock() < kBurnt) {
+  }
+  signal != 0 ? static_cast<void>(::raise(signal)) : std::_Exit(hoard.back());
 }
 void overflow_the_stack(int depth) {
   volatile char frame[4096];
@@ -143,6 +158,40 @@ TEST_F(Failures, name_signal_address_and_function_of_a_crash) {
     EXPECT_NE(error.trace().find("crash"), std::string::npos) << error.trace();
     EXPECT_TRUE(error.verdict().may_have_run);
     EXPECT_FALSE(error.verdict().worker_survived);
+  }
+}
+
+TEST_F(Failures, tell_the_address_that_a_task_must_not_touch) {
+  for (const std::uintptr_t address : {0x0U, 0x128U}) {
+    try {
+      pool.submit<crash_at>(address).get();
+      FAIL();
+    } catch (const weft::WorkerCrashed& error) {
+      EXPECT_EQ(error.end().address, address);
+      EXPECT_NE(std::string{error.what()}.find(address == 0 ? " 0x0" : " 0x128"), std::string::npos)
+          << error.what();
+    }
+  }
+}
+
+void expect_used(const weft::WorkerEnd& end) {
+  EXPECT_GE(end.cpu_time, 100ms);
+  EXPECT_GE(end.memory_peak_bytes, kHoard);
+  EXPECT_LT(end.memory_peak_bytes, std::uint64_t{1} << 34);
+}
+
+TEST_F(Failures, tell_what_the_worker_had_used) {
+  try {
+    pool.submit<use_up_and_end>(SIGABRT).get();
+    FAIL();
+  } catch (const weft::WorkerCrashed& error) {
+    expect_used(error.end());
+  }
+  try {
+    pool.submit<use_up_and_end>(0).get();
+    FAIL();
+  } catch (const weft::WorkerExited& error) {
+    expect_used(error.end());
   }
 }
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstddef>
 #include <string>
 #include <weft/weft.hpp>
 
@@ -22,6 +23,14 @@ inline std::string name_of(WorkerKind kind) {
   }
   return "unknown";
 }
+
+/// For a pool of such workers.
+inline PoolOptions pool_of(WorkerKind kind, std::size_t limit = 1) {
+  PoolOptions options{.limit = limit};
+  options.worker.kind = kind;
+  return options;
+}
+
 inline constexpr auto kKindNamed = [](const testing::TestParamInfo<WorkerKind>& each) {
   return name_of(each.param);
 };

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <thread>
 #include <utility>
@@ -317,6 +318,20 @@ TEST(OtherBinary, knows_tasks_by_name) {
             "hello weft from another program");
   const weft::Buffer buffer = weft::Buffer::copy_of(std::string(100'000, 'b'));
   EXPECT_EQ(pool.submit(weft::named<weft::Buffer(weft::Buffer)>("same"), buffer).get().data(), buffer.data());
+}
+
+TEST(OtherBinary, can_be_a_context) {
+  const auto adder = weft::named<int(int)>("add_to_each");
+  auto context = weft::start_context<int, int>({.worker = {.binary = WEFT_OTHER_PROGRAM}}, adder, 10);
+  for (int i = 0; i < 100; ++i) {
+    context.channel().send(i);
+    EXPECT_EQ(context.channel().receive(), i + 10);
+  }
+  EXPECT_EQ(std::filesystem::read_symlink("/proc/" + std::to_string(context.pid()) + "/exe"),
+            WEFT_OTHER_PROGRAM);
+  context.channel().close();
+  EXPECT_EQ(context.join(), 100);
+  EXPECT_FALSE(context.is_running());
 }
 
 TEST(OtherBinary, throws_without_a_trace) {

@@ -11,55 +11,59 @@
 #include <vector>
 #include <weft/weft.hpp>
 
-using namespace std::chrono_literals;
+#include "contract/kinds.hpp"
 
+namespace weft::contract {
 namespace {
 
-TEST(Progress, is_told_and_the_last_word_comes_before_the_end) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit([](weft::TaskScope& scope) {
+using namespace std::chrono_literals;
+
+class ProgressOf : public testing::TestWithParam<WorkerKind> {
+ protected:
+  Pool pool{pool_of(GetParam())};
+};
+
+TEST_P(ProgressOf, is_told_and_the_last_word_comes_before_the_end) {
+  auto execution = pool.submit([](TaskScope& scope) {
     for (std::uint64_t i = 1; i <= 1'000'000; ++i) scope.progress(i, 1'000'000);
     return 1;
   });
   EXPECT_EQ(execution.get(), 1);
-  EXPECT_EQ(execution.progress(), (weft::Progress{1'000'000, 1'000'000}));
+  EXPECT_EQ(execution.progress(), (Progress{1'000'000, 1'000'000}));
 }
 
-TEST(Progress, is_nothing_where_the_task_says_nothing) {
-  weft::Pool pool{{.limit = 1}};
+TEST_P(ProgressOf, is_nothing_where_the_task_says_nothing) {
   auto execution = pool.submit([] {});
-  EXPECT_EQ(execution.progress(), weft::Progress{});
+  EXPECT_EQ(execution.progress(), Progress{});
   execution.get();
-  EXPECT_EQ(execution.progress(), weft::Progress{});
+  EXPECT_EQ(execution.progress(), Progress{});
 }
 
-TEST(Progress, is_seen_while_the_task_runs) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit([](weft::TaskScope& scope) {
+TEST_P(ProgressOf, is_seen_while_the_task_runs) {
+  auto execution = pool.submit([](TaskScope& scope) {
     auto parent = scope.channel<int, int>();
     scope.progress(3, 10);
     static_cast<void>(parent.receive());
     throw std::runtime_error{"enough"};
   });
   auto channel = execution.channel<int, int>();
-  while (execution.progress() != weft::Progress{3, 10}) std::this_thread::yield();
+  while (execution.progress() != Progress{3, 10}) std::this_thread::yield();
   EXPECT_FALSE(execution.ready());
   channel.send(1);
   EXPECT_THROW(execution.get(), std::runtime_error);
-  EXPECT_EQ(execution.progress(), (weft::Progress{3, 10}));
+  EXPECT_EQ(execution.progress(), (Progress{3, 10}));
 }
 
-TEST(Progress, is_told_to_callbacks_in_order_though_nobody_waits) {
-  weft::Pool pool{{.limit = 1}};
+TEST_P(ProgressOf, is_told_to_callbacks_in_order_though_nobody_waits) {
   std::vector<std::uint64_t> heard;
   std::atomic<bool> done{false};
-  auto execution = pool.submit([](weft::TaskScope& scope) {
+  auto execution = pool.submit([](TaskScope& scope) {
     for (std::uint64_t i = 1; i <= 20; ++i) {
       scope.progress(i, 20);
-      weft::sleep_for(1ms);
+      sleep_for(1ms);
     }
   });
-  execution.on_progress([&](const weft::Progress& progress) {
+  execution.on_progress([&](const Progress& progress) {
     heard.push_back(progress.done);
     if (progress.done == 20) done = true;
   });
@@ -70,13 +74,15 @@ TEST(Progress, is_told_to_callbacks_in_order_though_nobody_waits) {
   EXPECT_GT(heard.size(), 2U);
 }
 
-TEST(Progress, is_told_to_a_callback_that_comes_late) {
-  weft::Pool pool{{.limit = 1}};
-  auto execution = pool.submit([](weft::TaskScope& scope) { scope.progress(1, 2); });
+TEST_P(ProgressOf, is_told_to_a_callback_that_comes_late) {
+  auto execution = pool.submit([](TaskScope& scope) { scope.progress(1, 2); });
   execution.get();
-  weft::Progress heard;
-  execution.on_progress([&](const weft::Progress& progress) { heard = progress; });
-  EXPECT_EQ(heard, (weft::Progress{1, 2}));
+  Progress heard;
+  execution.on_progress([&](const Progress& progress) { heard = progress; });
+  EXPECT_EQ(heard, (Progress{1, 2}));
 }
 
+INSTANTIATE_TEST_SUITE_P(Kinds, ProgressOf, testing::ValuesIn(kKindsBeside), kKindNamed);
+
 }  // namespace
+}  // namespace weft::contract

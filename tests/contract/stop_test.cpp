@@ -11,19 +11,22 @@
 #include <vector>
 #include <weft/weft.hpp>
 
-using namespace std::chrono_literals;
+#include "contract/kinds.hpp"
 
+namespace weft::contract {
 namespace {
 
-int until_stopped(weft::TaskScope& scope) {
+using namespace std::chrono_literals;
+
+int until_stopped(TaskScope& scope) {
   const std::stop_token stop = scope.stop_token();
   while (!stop.stop_requested()) std::this_thread::yield();
   return 42;
 }
-int until_thrown_out(weft::TaskScope& scope) {
+int until_thrown_out(TaskScope& scope) {
   for (;;) scope.throw_if_stop_requested();
 }
-int until_called_back(weft::TaskScope& scope) {
+int until_called_back(TaskScope& scope) {
   std::mutex mutex;
   std::condition_variable_any changed;
   bool called = false;
@@ -36,7 +39,7 @@ int until_called_back(weft::TaskScope& scope) {
   changed.wait(lock, [&] { return called; });
   return 7;
 }
-int late_question(weft::TaskScope& scope, int ms) {
+int late_question(TaskScope& scope, int ms) {
   std::this_thread::sleep_for(std::chrono::milliseconds{ms});
   return scope.stop_token().stop_requested() ? 1 : 0;
 }
@@ -47,19 +50,25 @@ int heedless(int ms) {
 
 /// Waits until a worker has begun it.
 template <class R>
-void until_running(weft::Pool& pool, weft::Execution<R>& execution) {
+void until_running(Pool& pool, Execution<R>& execution) {
   while (pool.status().running == 0) std::this_thread::yield();
   EXPECT_FALSE(execution.wait_for(100ms));  // sent, so it begins soon
 }
 
 std::string with_number(int number, const std::string& text) { return std::to_string(number) + text; }
 
+class Stop : public testing::TestWithParam<WorkerKind> {
+ protected:
+  static PoolOptions options(std::size_t limit = 1) { return pool_of(GetParam(), limit); }
+};
+using Cancelling = Stop;
+
 // A task that is withdrawn too late to know comes back from the worker's door after its frame's lines were written anew.
-TEST(Cancelling, at_the_very_moment_of_the_beginning_loses_nobodys_arguments) {
-  weft::Pool pool{{.limit = 2}};
+TEST_P(Cancelling, at_the_very_moment_of_the_beginning_loses_nobodys_arguments) {
+  Pool pool{options(2)};
   std::size_t cancelled = 0;
   for (int round = 0; round < 300; ++round) {
-    std::vector<weft::Execution<std::string>> executions;
+    std::vector<Execution<std::string>> executions;
     for (int i = 0; i < 64; ++i) {
       executions.push_back(pool.submit<with_number>(i, std::string(static_cast<std::size_t>(i), 'x')));
       // The one that has just been sent is just being found.
@@ -69,7 +78,7 @@ TEST(Cancelling, at_the_very_moment_of_the_beginning_loses_nobodys_arguments) {
       try {
         EXPECT_EQ(executions[static_cast<std::size_t>(i)].get(),
                   with_number(i, std::string(static_cast<std::size_t>(i), 'x')));
-      } catch (const weft::Cancelled&) {
+      } catch (const Cancelled&) {
         ++cancelled;
         EXPECT_EQ(i % 3, 0);
       }
@@ -78,8 +87,8 @@ TEST(Cancelling, at_the_very_moment_of_the_beginning_loses_nobodys_arguments) {
   EXPECT_NE(cancelled, 0U);
 }
 
-TEST(Stop, is_requested_of_a_task_that_runs) {
-  weft::Pool pool{{.limit = 1}};
+TEST_P(Stop, is_requested_of_a_task_that_runs) {
+  Pool pool{options()};
   auto execution = pool.submit<until_stopped>();
   until_running(pool, execution);
   EXPECT_FALSE(execution.cancel("enough"));
@@ -87,30 +96,30 @@ TEST(Stop, is_requested_of_a_task_that_runs) {
   EXPECT_FALSE(execution.cancel("again")) << "it is done";
 }
 
-TEST(Stop, that_is_heeded_by_throwing_gives_the_callers_reason) {
-  weft::Pool pool{{.limit = 1}};
+TEST_P(Stop, that_is_heeded_by_throwing_gives_the_callers_reason) {
+  Pool pool{options()};
   auto execution = pool.submit<until_thrown_out>();
   until_running(pool, execution);
   EXPECT_FALSE(execution.cancel("nobody wants it any more"));
   try {
     execution.get();
     FAIL() << "a cancelled task gave a value";
-  } catch (const weft::Cancelled& error) {
+  } catch (const Cancelled& error) {
     EXPECT_STREQ(error.what(), "the task was cancelled: nobody wants it any more");
     EXPECT_TRUE(error.verdict().may_have_run);
   }
 }
 
-TEST(Stop, calls_the_callbacks_of_its_token) {
-  weft::Pool pool{{.limit = 1}};
+TEST_P(Stop, calls_the_callbacks_of_its_token) {
+  Pool pool{options()};
   auto execution = pool.submit<until_called_back>();
   until_running(pool, execution);
   execution.cancel();
   EXPECT_EQ(execution.get(), 7);
 }
 
-TEST(Stop, is_seen_by_a_task_that_asks_for_its_token_later) {
-  weft::Pool pool{{.limit = 1}};
+TEST_P(Stop, is_seen_by_a_task_that_asks_for_its_token_later) {
+  Pool pool{options()};
   auto execution = pool.submit<late_question>(300);
   until_running(pool, execution);
   execution.cancel();
@@ -118,26 +127,30 @@ TEST(Stop, is_seen_by_a_task_that_asks_for_its_token_later) {
   EXPECT_EQ(pool.submit<late_question>(0).get(), 0) << "the next task in its slot is not meant";
 }
 
-TEST(Stop, does_nothing_to_a_task_that_does_not_look) {
-  weft::Pool pool{{.limit = 1}};
+TEST_P(Stop, does_nothing_to_a_task_that_does_not_look) {
+  Pool pool{options()};
   auto execution = pool.submit<heedless>(300);
   until_running(pool, execution);
   EXPECT_FALSE(execution.cancel("in vain"));
   EXPECT_EQ(execution.get(), 5);
 }
 
-TEST(Stop, of_more_tasks_than_the_log_holds_loses_none) {
-  weft::Pool pool{{.limit = 1}};
+TEST_P(Stop, of_more_tasks_than_the_log_holds_loses_none) {
+  Pool pool{options()};
   EXPECT_EQ(pool.submit<late_question>(0).get(), 0);
   for (int round = 0; round < 200; ++round) {
     auto execution = pool.submit<until_stopped>();
     while (execution.cancel()) execution = pool.submit<until_stopped>();
     try {
       EXPECT_EQ(execution.get(), 42);
-    } catch (const weft::Cancelled& error) {
+    } catch (const Cancelled& error) {
       EXPECT_FALSE(error.verdict().may_have_run) << "it came back from the worker's door";
     }
   }
 }
 
+INSTANTIATE_TEST_SUITE_P(Of, Stop, testing::ValuesIn(kKindsBeside), kKindNamed);
+INSTANTIATE_TEST_SUITE_P(Of, Cancelling, testing::ValuesIn(kKindsBeside), kKindNamed);
+
 }  // namespace
+}  // namespace weft::contract

@@ -172,7 +172,8 @@ class WEFT_EXPORT EncodingError : public Error {
   explicit EncodingError(const std::string& message, Verdict verdict = {}) : Error{message, verdict} {}
 };
 
-/// The worker does not know the task: it is another binary, and the task was not named and registered there.
+/// The worker does not know the task: it is another binary, and the task was not named and registered there. The message
+/// names the task, the program that asked for it and the worker's.
 class WEFT_EXPORT UnknownTask : public Error {
  public:
   explicit UnknownTask(const std::string& message) : Error{message, {}} {}

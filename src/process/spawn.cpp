@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 
 #include "base/clock.hpp"
 #include "process/limits.hpp"
@@ -28,6 +30,13 @@ namespace {
 
 using base::Fault;
 using base::Result;
+
+/// Names of sysexits.h, from EX__BASE on.
+constexpr const char* kSysexits[] = {"EX_USAGE",    "EX_DATAERR",     "EX_NOINPUT",  "EX_NOUSER",
+                                     "EX_NOHOST",   "EX_UNAVAILABLE", "EX_SOFTWARE", "EX_OSERR",
+                                     "EX_OSFILE",   "EX_CANTCREAT",   "EX_IOERR",    "EX_TEMPFAIL",
+                                     "EX_PROTOCOL", "EX_NOPERM",      "EX_CONFIG"};
+static_assert(EX_CONFIG == EX__MAX && std::size(kSysexits) == EX__MAX - EX__BASE + 1);
 using base::UniqueFd;
 
 constexpr int kFirstUnsharedFd = 3;
@@ -255,10 +264,25 @@ std::string describe_signal(int signal) {
   return text == nullptr ? signal_name(signal) : signal_name(signal) + " (" + text + ")";
 }
 
+std::string describe_exit_code(int code) {
+  constexpr int kShells = 128;  // what a shell adds to the signal that ended its command
+  std::string name;
+  if (code >= EX__BASE && code <= EX__MAX) {
+    name = kSysexits[code - EX__BASE];
+  } else if (code == kShells - 2) {
+    name = "a command that cannot be executed";
+  } else if (code == kShells - 1) {
+    name = "a command that was not found";
+  } else if (code > kShells && ::sigabbrev_np(code - kShells) != nullptr) {
+    name = "128 + " + signal_name(code - kShells);
+  }
+  return std::to_string(code) + (name.empty() ? "" : " (" + name + ")");
+}
+
 std::string describe(const ExitStatus& status) {
   if (!status.known)
     return "ended, its status unknown (this program ignores SIGCHLD or reaps its children itself)";
-  if (!status.signalled) return "exited with code " + std::to_string(status.code);
+  if (!status.signalled) return "exited with code " + describe_exit_code(status.code);
   return "killed by " + describe_signal(status.code) + (status.core ? ", core dumped" : "");
 }
 

@@ -77,6 +77,10 @@ std::string signal_name(int signal);
 /// "SIGSEGV (Segmentation fault)".
 std::string describe_signal(int signal);
 
+/// "3", and where a code has a usual name, of shells or sysexits.h: "70 (EX_SOFTWARE)", "127 (a command that was not
+/// found)", "139 (128 + SIGSEGV)".
+std::string describe_exit_code(int code);
+
 /// "exited with code 3", "killed by SIGSEGV (Segmentation fault), core dumped".
 std::string describe(const ExitStatus& status);
 

@@ -10,6 +10,7 @@
 
 #include "process/crash_record.hpp"
 #include "process/forked.hpp"
+#include "process/module.hpp"
 #include "process/symbolize.hpp"
 #include "wire/failure.hpp"
 #include "work/call.hpp"
@@ -65,7 +66,8 @@ void throw_stopped(const work::Call& call) {
                             report.fault().message};
   if (!report->chain.empty() && report->chain.front().type == "weft::Cancelled") throw_stopped(call);
   if (report->kind == wire::FailureReport::Kind::unknown_task) {
-    report->message = "task " + work::describe_call(call) + " is unknown: " + report->message;
+    report->message = "task " + work::describe_call(call) + ", which " + process::main_module().path +
+                      " asked for, is unknown: " + report->message;
   }
   work::rethrow(*report, output_of(call));
 }

@@ -94,13 +94,17 @@ std::string task_name(std::uint64_t function, bool named) {
 }
 
 std::string describe_unknown_task(bool named) {
+  const std::string binary = "the worker's binary " + process::main_module().path;
   if (named) {
-    return "the worker's binary has no task of this name, or has it with other argument or result types: "
-           "register it there with WEFT_TASK(name, function)";
+    return binary +
+           " has no task of this name, or has it with other argument or result types: register it there with "
+           "WEFT_TASK(name, function)";
   }
-  return "the worker's binary does not contain it: a task for another binary must be named, WEFT_TASK(name, "
-         "function) there and weft::named<Result(Arguments...)>(\"name\") here; a task of a plug-in needs "
-         "the plug-in loaded there";
+  return binary +
+         " does not contain it: a task for another binary must be named, WEFT_TASK(name, "
+         "function) "
+         "there and weft::named<Result(Arguments...)>(\"name\") here; a task of a plug-in needs the plug-in "
+         "loaded there";
 }
 
 }  // namespace work

@@ -49,8 +49,7 @@ std::exception_ptr obituary(Deceased worker) {
   end.last_output = std::move(worker.last_output);
   if (status.known && !status.signalled) {
     end.exit_code = status.code;
-    std::string message =
-        who + " exited with code " + std::to_string(status.code) + " while it ran " + worker.task;
+    std::string message = who + " " + process::describe(status) + " while it ran " + worker.task;
     if (!record.note.empty()) message += ": " + record.note;
     end.reason = record.note;
     if (!printed.empty()) message += "; it printed last: " + printed;

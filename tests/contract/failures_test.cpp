@@ -217,6 +217,18 @@ TEST_F(Failures, tell_the_code_of_an_exit) {
   }
 }
 
+TEST_F(Failures, tell_the_usual_name_of_an_exit_code) {
+  try {
+    pool.submit([] { std::_Exit(EX_CONFIG); }).get();
+    FAIL();
+  } catch (const weft::WorkerExited& error) {
+    EXPECT_EQ(error.code(), EX_CONFIG);
+    EXPECT_NE(std::string{error.what()}.find("exited with code 78 (EX_CONFIG) while it ran"),
+              std::string::npos)
+        << error.what();
+  }
+}
+
 TEST_F(Failures, fail_only_what_had_begun_and_run_the_rest_elsewhere) {
   std::vector<weft::Execution<int>> before;
   for (int i = 0; i < 100; ++i) before.push_back(pool.submit<identity>(i));

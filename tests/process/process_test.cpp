@@ -86,6 +86,30 @@ TEST(Spawn, starts_this_program_and_reaps_its_exit_code) {
   EXPECT_EQ(::waitpid(child->pid, nullptr, WNOHANG), -1) << "a zombie was left";
 }
 
+TEST(ExitCode, is_told_with_its_usual_name) {
+  for (const auto& [code, told] :
+       std::initializer_list<std::pair<int, const char*>>{{0, "0"},
+                                                          {1, "1"},
+                                                          {63, "63"},
+                                                          {64, "64 (EX_USAGE)"},
+                                                          {70, "70 (EX_SOFTWARE)"},
+                                                          {78, "78 (EX_CONFIG)"},
+                                                          {79, "79"},
+                                                          {125, "125"},
+                                                          {126, "126 (a command that cannot be executed)"},
+                                                          {127, "127 (a command that was not found)"},
+                                                          {128, "128"},
+                                                          {137, "137 (128 + SIGKILL)"},
+                                                          {139, "139 (128 + SIGSEGV)"},
+                                                          {250, "250"}}) {
+    EXPECT_EQ(describe_exit_code(code), told);
+    ExitStatus status;
+    status.known = true;
+    status.code = code;
+    EXPECT_EQ(describe(status), std::string{"exited with code "} + told);
+  }
+}
+
 TEST(Spawn, reports_a_running_child_as_running_and_a_killed_one_by_the_signals_name) {
   auto pair = socket_pair();
   SpawnOptions options = role("wait");

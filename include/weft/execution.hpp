@@ -40,7 +40,8 @@ class [[nodiscard]] Execution {
 
   /// Waits for the value. A second call gives the same value again. Throws the task's own exception where its type is
   /// known here (it is a TaskException too), else TaskFailed; WorkerCrashed, WorkerExited, WorkerKilled, TimedOut, Cancelled,
-  /// EncodingError, UnknownTask, StartFailed, Exhausted, ProtocolViolation, Closed.
+  /// QueueFull (OnFull::drop_oldest), EncodingError, UnknownTask, Incompatible, StartFailed, Exhausted, ProtocolViolation,
+  /// Closed.
   R get() & {
     handle_.wait(detail::CallHandle::kNever);
     return value();

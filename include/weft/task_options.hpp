@@ -26,8 +26,9 @@ struct TaskOptions {
   /// there goes elsewhere. Counted, in a worker that runs several tasks at once, from when those before it are done.
   std::chrono::nanoseconds run_limit{0};
   /// The task may run again after its worker died under it, so often: only for tasks that do no harm twice. Each
-  /// time it has start_within to begin; one that was asked to stop runs no more. The last death is what the caller is told
-  /// of. Its arguments are kept until it is done.
+  /// time it has start_within to begin; one that was asked to stop runs no more, nor does one that has opened a channel, since
+  /// its submitter may have heard of the first attempt. The last death is what the caller is told of. Its arguments are
+  /// kept until it is done.
   std::uint32_t retries = 0;
   /// Measures when and where it runs, for Execution::times(): which costs some 0.3 us, for reading clocks here and there.
   bool measure_times = false;

@@ -8,8 +8,9 @@
 
 namespace weft {
 
-/// One worker process of one's own. Any number of tasks may be submitted; they run in order. It is not replaced when it
-/// ends: what has not begun then fails with Closed.
+/// One worker process of one's own. Any number of tasks may be submitted; they begin in order. While one suspends, those
+/// after it run, so many at once as WorkerOptions::tasks_at_once says: 1 is one after the other. It is not replaced when
+/// it ends: what has not begun then fails with Closed.
 ///
 /// Owner: the program. Threads: any. Blocks: only shutdown() suspends.
 class WEFT_EXPORT Worker : public detail::Submitter<Worker> {
@@ -33,6 +34,7 @@ class WEFT_EXPORT Worker : public detail::Submitter<Worker> {
   void shutdown();
   /// The same for at most `timeout`; false if it is not done by then. Call it again, or kill().
   bool shutdown_for(std::chrono::nanoseconds timeout);
+  /// Ends the process at once. Tasks that had begun fail with WorkerKilled, the others with Closed.
   void kill();
 
  private:

@@ -159,7 +159,7 @@ class Options(Bench):
                      "worker.start.exec", "worker.idle.pss", "pool.idle.ticks", "pool.idle.switches",
                      "task.thread.round_trip", "task.after_1ms.round_trip", "buffer.16MiB.touched", "map.1us.of_ideal",
                      "map.empty", "two_workers.1us.of_ideal", "queue.bytes_each", "queue.drain",
-                     "priority.high.latency", "fairness.trickle.latency", "shared.mutex.lock_unlock",
+                     "channel.round_trip", "channel.stream", "channel.stream_to_task", "priority.high.latency", "fairness.trickle.latency", "shared.mutex.lock_unlock",
                      "shared.parcel.synchronized", "pool.idle_64.ticks", "overcommit.16_workers",
                      "baseline.unix_socket.round_trip", "baseline.pipe.round_trip",
                      "baseline.message_queue.round_trip", "baseline.asio_thread_pool.round_trip",

@@ -116,8 +116,9 @@ template <class Self, Routed IsRouted = Routed::no>
 class Submitter {
  public:
   /// Runs the function `Function(args...)` in a worker. Its parameters are taken by value or const reference; a first
-  /// parameter TaskScope& is the worker's own. Returns at once, however long the queue is. Throws EncodingError (nothing
-  /// was sent), Exhausted, Closed.
+  /// parameter TaskScope& is the worker's own. Returns at once, however long the queue is; only where PoolOptions::queue_limit
+  /// tasks wait does it suspend until there is room, or throw QueueFull (OnFull). Throws EncodingError (nothing was sent),
+  /// Exhausted, Closed.
   template <auto Function, class... Args>
   auto submit(Args&&... args) {
     using Traits = CallableTraits<decltype(Function)>;

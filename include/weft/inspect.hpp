@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -19,6 +20,18 @@ enum class WorkerState : std::uint8_t {
   zygote,    ///< no worker, but the process that workers are copied from (WorkerKind::zygote)
 };
 
+/// How often the tasks of a worker took how long, in buckets that double.
+struct WEFT_EXPORT RunTimes {
+  /// [0]: below 64 ns; [i]: from 2^(i + 5) to 2^(i + 6) ns; the last: from 68.7 s on.
+  std::array<std::uint64_t, 32> counts{};
+
+  /// So many percent (0 to 100) took no longer: the end of the bucket that this falls into, so up to twice too high. Of the
+  /// last bucket its beginning. 0 if there is none.
+  [[nodiscard]] std::chrono::nanoseconds percentile(double percent) const noexcept;
+  /// What stays at the greatest number rather than begin anew, since what workers say may be anything.
+  RunTimes& operator+=(const RunTimes& other) noexcept;
+};
+
 /// A worker, seen from outside. What a worker says of itself may be wrong where that worker runs wild.
 struct WorkerLook {
   std::int64_t pid = 0;    ///< of a thread: its program's
@@ -27,8 +40,11 @@ struct WorkerLook {
   std::uint64_t tasks_done =
       0;  ///< exact while it sleeps; up to 8 less while it is busy with tasks below 1 us
   std::uint64_t tasks_in_hand = 0;  ///< begun and not done
-  /// Of the one that it runs, or began last: the function, lambda type or aggregate, as the compiler spells it. Empty
-  /// where it has none in hand, where the program was stripped of its symbols, and for named tasks.
+  /// Of those that are done, what each took its worker, decoding and answering included: of tasks below 1 us, the mean of up to
+  /// eight. One that was suspended while others ran is not in it.
+  RunTimes run_times;
+  /// Of the one that it runs, or began last: the function, lambda type or aggregate, as the compiler spells it. Empty where it
+  /// has none in hand, where the program was stripped of its symbols, and for named tasks.
   std::string task;
   std::chrono::nanoseconds cpu_time{0};  ///< of its process so far; 0 for a thread
   std::uint64_t resident_bytes = 0;      ///< RSS of its process; 0 for a thread

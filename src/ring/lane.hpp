@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
@@ -32,7 +33,17 @@ struct LaneHeader {
 static_assert(sizeof(LaneHeader) == 64);
 
 inline constexpr std::uint64_t kLaneMagic = 0x314e'4c54'4645'5700;  // "\0WEFTLN1", little endian
-inline constexpr std::uint32_t kLayoutVersion = 2;
+inline constexpr std::uint32_t kLayoutVersion = 3;
+
+/// Buckets of `run_times`: [0] is below 2^kRunTimesFirstBits ns, each of the others twice as wide as the one before it.
+inline constexpr std::size_t kRunTimes = 32;
+inline constexpr unsigned kRunTimesFirstBits = 6;
+
+/// The bucket of a task that ran so long.
+constexpr std::size_t run_times_bucket(std::uint64_t ns) noexcept {
+  const auto doubled = static_cast<std::size_t>(std::bit_width(ns >> kRunTimesFirstBits));
+  return doubled < kRunTimes ? doubled : kRunTimes - 1;
+}
 
 /// What the owner tells its peer beside the frames. One cache line for each group of fields that is written at the
 /// same rate and read by the same party, so that no write on the hot path takes away a line that the peer polls.
@@ -52,8 +63,11 @@ struct LaneCounters {
   base::Atomic<std::uint64_t> tasks_in_hand;  ///< for people: begun and not done, when tasks_done was written
   // Line 2, written when the owner parks and when it wakes. The peer reads it after each frame that it publishes.
   alignas(base::kLineBytes) base::Atomic<std::uint64_t> parked;  ///< a doorbell word (doorbell/doorbell.hpp)
+  // Lines 3 to 6, written by a worker when it looks at the clock, and read by nobody but people (weft top).
+  alignas(base::kLineBytes) base::Atomic<std::uint64_t> run_times[kRunTimes];  ///< tasks that took so long
 };
-static_assert(sizeof(LaneCounters) == 3 * base::kLineBytes);
+static_assert(sizeof(LaneCounters) == 7 * base::kLineBytes);
+static_assert(offsetof(LaneCounters, run_times) == 3 * base::kLineBytes);
 static_assert(base::Atomic<std::uint64_t>::is_always_lock_free && sizeof(base::Atomic<std::uint64_t>) == 8);
 
 /// The first bytes of every frame. `schemas/frame.fbs` repeats them so that the wire is told in one place.

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 #include <weft/error.hpp>
@@ -124,6 +125,9 @@ void read_lane(pid_t pid, const Lane& lane, WorkerLook& worker) {
   const std::uint64_t in_hand = counters.tasks_in_hand.load(base::relaxed);
   const doorbell::Word parked{counters.parked.load(base::relaxed)};
   worker.tasks_done = counters.tasks_done.load(base::relaxed);
+  static_assert(std::tuple_size_v<decltype(RunTimes::counts)> == ring::kRunTimes);
+  for (std::size_t i = 0; i < ring::kRunTimes; ++i)
+    worker.run_times.counts[i] = counters.run_times[i].load(base::relaxed);
   // A claim goes ahead with each answer, to the next frame; that has begun once the two are equal again (ring::begin()).
   const bool is_in_task = begun != 0 && begun == claimed;
   const bool is_asleep = parked.mode() != doorbell::Mode::awake;
@@ -243,6 +247,27 @@ class Observatory {
 };
 
 }  // namespace
+
+std::chrono::nanoseconds RunTimes::percentile(double percent) const noexcept {
+  // Of numbers that may be anything the sum may not fit 64 bits.
+  double all = 0;
+  for (const std::uint64_t each : counts) all += static_cast<double>(each);
+  const double wanted = std::clamp(percent, 0.0, 100.0) / 100 * all;
+  double seen = 0;
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    seen += static_cast<double>(counts[i]);
+    const bool is_last = i + 1 == counts.size();
+    if (counts[i] != 0 && seen >= wanted)
+      return std::chrono::nanoseconds{std::int64_t{1} << (ring::kRunTimesFirstBits + i - (is_last ? 1 : 0))};
+  }
+  return {};
+}
+
+RunTimes& RunTimes::operator+=(const RunTimes& other) noexcept {
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    counts[i] += std::min(other.counts[i], ~std::uint64_t{0} - counts[i]);
+  return *this;
+}
 
 std::vector<ProgramLook> look_at_programs() {
   Observatory observatory;

@@ -47,6 +47,9 @@ std::uint64_t short_ticks() noexcept {
   return ticks;
 }
 
+/// Nanoseconds of a tick are so many parts of a power of two: right to a thousandth.
+constexpr unsigned kNsShift = 12;
+
 }  // namespace
 
 WorkerLoop::WorkerLoop(Parts parts)
@@ -55,7 +58,8 @@ WorkerLoop::WorkerLoop(Parts parts)
       reactor_{fiber::Reactor::current()},
       sleeper_{&parts_.port.own->parked},
       stop_watch_{*parts_.stop_log, parts_.port.own->stops_seen},
-      ends_matter_{parts_.output.active()} {}
+      ends_matter_{parts_.output.active()},
+      tick_ns_{(std::uint64_t{1000} << kNsShift) / base::ticks_per_us()} {}
 
 void WorkerLoop::run() {
   keep_reserve();
@@ -93,6 +97,8 @@ void WorkerLoop::serve() {
 void WorkerLoop::lead() {
   const std::uint64_t epoch = ++leader_epoch_;
   leader_ = Leader::looking;
+  // What was done before may have been followed by a sleep.
+  timed_ = done_;
   last_ticks_ = base::ticks();
   while (leader_epoch_ == epoch) {
     switch (parts_.port.in.peek()) {
@@ -107,6 +113,7 @@ void WorkerLoop::lead() {
         refuse("the parent published a frame of a length that cannot be");
     }
   }
+  if (!left_) untell_time();
 }
 
 void WorkerLoop::on_frame() {
@@ -228,6 +235,17 @@ void WorkerLoop::lend(std::span<const Buffer> buffers, std::size_t payload,
   }
 }
 
+inline std::uint64_t WorkerLoop::tell_times(std::uint64_t now) noexcept {
+  const std::uint64_t untimed = done_ - timed_;
+  const std::uint64_t took = (now - last_ticks_) / (untimed == 0 ? 1 : untimed);
+  timed_ = done_;
+  last_ticks_ = now;
+  told_ = &parts_.port.own->run_times[ring::run_times_bucket((took * tick_ns_) >> kNsShift)];
+  // Relaxed: for people. This thread alone writes it, so nothing comes between the two.
+  told_->store(told_->load(base::relaxed) + untimed, base::relaxed);
+  return took;
+}
+
 void WorkerLoop::after_reply() noexcept {
   ring::LaneCounters& own = *parts_.port.own;
   ring::claim(own, parts_.port.in.position());
@@ -239,10 +257,7 @@ void WorkerLoop::after_reply() noexcept {
   // The clock costs as much as an empty task: while tasks are short it is read for eight of them together.
   const std::uint64_t untimed = done_ - timed_;
   if (task_ticks_ != 0 && task_ticks_ < short_ticks() && untimed < 8) return;
-  const std::uint64_t now = base::ticks();
-  const std::uint64_t took = (now - last_ticks_) / (untimed == 0 ? 1 : untimed);
-  timed_ = done_;
-  last_ticks_ = now;
+  const std::uint64_t took = tell_times(base::ticks());
   task_ticks_ = task_ticks_ == 0 ? took : task_ticks_ - task_ticks_ / 4 + took / 4;
   // Relaxed: advice.
   own.task_ticks.store(task_ticks_ | 1, base::relaxed);
@@ -252,6 +267,15 @@ void WorkerLoop::after_reply() noexcept {
   }
   if (exchange_.returns_waiting() >= base::kReturnsBatch) [[unlikely]] {
     if (exchange_.flush_returns(parts_.port)) parts_.port.ring_if_asleep();
+  }
+}
+
+void WorkerLoop::untell_time() noexcept {
+  if (timed_ != done_) {
+    ++timed_;  // one less of those that the clock will be read for
+  } else {
+    // Relaxed: as above.
+    told_->store(told_->load(base::relaxed) - 1, base::relaxed);
   }
 }
 
@@ -268,6 +292,7 @@ bool WorkerLoop::spin() noexcept {
   const std::uint64_t budget = reactor_.spin_ticks();
   const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
   const std::uint64_t begin = base::ticks();
+  if (timed_ != done_) tell_times(begin);
   for (std::uint64_t now = begin; now - begin < budget; now = base::ticks()) {
     last_ticks_ = now;
     timed_ = done_;
@@ -296,6 +321,7 @@ void WorkerLoop::idle() {
   if (parts_.port.look().mode() == doorbell::Mode::patient) {
     // It has to be told now, and wants this core.
     ring_if_behind();
+    if (timed_ != done_) tell_times(base::ticks());
     reactor_.set_spin_limit(0);
   } else if (spin()) {
     return;

@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,6 +36,11 @@ struct Burns {
   std::string gate;
   int run() const { return behind(gate, 1); }
 };
+void burn() {
+  const auto end = std::chrono::steady_clock::now() + 20ms;
+  while (std::chrono::steady_clock::now() < end) {
+  }
+}
 /// Suspends until its submitter says something.
 int listens(TaskScope& scope) { return scope.channel<int, int>().receive(); }
 /// Leaves a mark, and waits at the gate.
@@ -47,6 +53,10 @@ int behind_with_a_lane_to_offer(const std::string& gate) {
   const int lane = ::memfd_create("weft-worker-lane", MFD_ALLOW_SEALING);
   if (::ftruncate(lane, 65536) != 0 || ::dup2(lane, STDIN_FILENO) != STDIN_FILENO) return -1;
   return behind(gate, 3);
+}
+
+std::uint64_t counted(const RunTimes& times) {
+  return std::accumulate(times.counts.begin(), times.counts.end(), std::uint64_t{0});
 }
 
 WorkerLook only_worker(const ProgramLook& program) {
@@ -104,6 +114,50 @@ TEST_P(InspectOf, tells_of_busy_and_parked_workers_and_what_they_have_done) {
   EXPECT_EQ(waiting.get(), 8);
   EXPECT_EQ(worker_once([](const auto& worker) { return worker.state == WorkerState::parked; }).tasks_done,
             102U);
+}
+
+TEST_P(InspectOf, tells_how_long_tasks_took) {
+  const auto begin = std::chrono::steady_clock::now();
+  Pool pool{options()};
+  for (int i = 0; i < 300; ++i) EXPECT_EQ(pool.submit<halved>(2 * i).get(), i);
+  std::vector<Execution<int>> together;
+  for (int i = 0; i < 300; ++i) together.push_back(pool.submit<halved>(2 * i));
+  for (auto& each : together) each.wait();
+  pool.submit<burn>().get();
+  const WorkerLook parked =
+      worker_once([](const auto& worker) { return worker.state == WorkerState::parked; });
+  const auto passed = std::chrono::steady_clock::now() - begin;
+  EXPECT_EQ(parked.tasks_done, 601U);
+  EXPECT_EQ(counted(parked.run_times), 601U) << "each is counted, whenever the worker looked at the clock";
+  const auto longest = parked.run_times.percentile(100);
+  EXPECT_GE(longest, 20ms);
+  EXPECT_LE(longest / 2, passed) << "it is in a bucket that begins later";
+  EXPECT_GT(parked.run_times.percentile(50), 0ns);
+  EXPECT_LE(parked.run_times.percentile(50), longest);
+}
+
+TEST_P(InspectOf, does_not_tell_how_long_a_task_took_that_was_suspended_while_others_ran) {
+  PoolOptions two_at_once = options();
+  two_at_once.worker.tasks_at_once = 2;
+  Pool pool{two_at_once};
+  auto alone = pool.submit<listens>();
+  alone.channel<int, int>().send(1);
+  EXPECT_EQ(alone.get(), 1);
+  std::uint64_t done = 1;
+  // While tasks are short the worker looks at the clock once for some of them, and else after each.
+  for (const bool are_long : {false, true}) {
+    auto waits = pool.submit<listens>();
+    for (int i = 0; i < 3; ++i)
+      are_long ? pool.submit<burn>().get() : static_cast<void>(pool.submit<halved>(2).get());
+    waits.channel<int, int>().send(8);
+    EXPECT_EQ(waits.get(), 8);
+    EXPECT_EQ(pool.submit<halved>(2).get(), 1);
+    done += 4;
+    const WorkerLook parked =
+        worker_once([](const auto& worker) { return worker.state == WorkerState::parked; });
+    EXPECT_EQ(counted(parked.run_times), done);
+    EXPECT_EQ(parked.tasks_done, done + (are_long ? 2 : 1));
+  }
 }
 
 TEST_P(InspectOf, tells_a_worker_that_starts_from_one_that_is_ready) {
@@ -212,21 +266,42 @@ TEST(Inspect, says_why_it_cannot) {
   refuses<ArgumentError>(worker.pid(), "is a worker of process " + std::to_string(::getpid()));
 }
 
+TEST(RunTimesSeen, give_the_end_of_the_bucket_that_a_percentile_falls_into) {
+  RunTimes times;
+  EXPECT_EQ(times.percentile(50), 0ns);
+  times.counts[0] = 50;
+  times.counts[4] = 49;
+  times.counts[20] = 1;
+  EXPECT_EQ(times.percentile(-1), 64ns);
+  EXPECT_EQ(times.percentile(50), 64ns);
+  EXPECT_EQ(times.percentile(51), 1024ns);
+  EXPECT_EQ(times.percentile(99), 1024ns);
+  EXPECT_EQ(times.percentile(99.5), std::chrono::nanoseconds{1 << 26});
+  EXPECT_EQ(times.percentile(200), std::chrono::nanoseconds{1 << 26});
+  RunTimes longest;
+  longest.counts[31] = 1;
+  EXPECT_EQ(longest.percentile(0), std::chrono::nanoseconds{std::int64_t{1} << 36}) << "its end is not known";
+  times += longest;
+  times += times;
+  EXPECT_EQ(times.counts[0], 100U);
+  EXPECT_EQ(times.counts[31], 2U);
+}
+
 // What only looks like a program of weft's.
 
 /// The header of a lane, and counters behind it, as schemas/README.md has them.
 struct Header {
   std::uint64_t magic = 0x314e'4c54'4645'5700;
-  std::uint32_t layout_version = 2;
+  std::uint32_t layout_version = 3;
   std::uint32_t owner_pid = 0;
-  std::uint64_t lane_bytes = 256 + 16384 + 8 * 64;
+  std::uint64_t lane_bytes = 512 + 16384 + 8 * 64;
   std::uint32_t ring_lines = 8;
   std::uint32_t flags = 0;
-  std::uint64_t ring_offset = 256 + 16384;
-  std::uint64_t black_box_offset = 256;
+  std::uint64_t ring_offset = 512 + 16384;
+  std::uint64_t black_box_offset = 512;
   std::uint64_t black_box_bytes = 16384;
   std::uint64_t reserved = 0;
-  std::uint64_t counters[24] = {};
+  std::uint64_t counters[56] = {};
 };
 constexpr std::size_t kBytes = 20480;
 constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
@@ -323,6 +398,10 @@ TEST(Inspect, shows_what_a_lying_thread_says_and_no_more) {
   const WorkerLook worker = only_worker(look_at_program(::getpid()));
   EXPECT_EQ(worker.tasks_done, ~std::uint64_t{0});
   EXPECT_EQ(worker.task, "");
+  RunTimes times = worker.run_times;
+  times += worker.run_times;
+  for (const std::uint64_t each : times.counts) EXPECT_EQ(each, ~std::uint64_t{0});
+  EXPECT_EQ(times.percentile(100), std::chrono::nanoseconds{std::int64_t{1} << 36});
 }
 
 const Role waits{"waits_to_be_killed", [](const Role::Arguments&) { ::pause(); }};

@@ -63,6 +63,7 @@ class Top(Watched):
         for worker in look[0]["workers"]:
             self.assertEqual((worker["kind"], worker["state"]), ("process", "busy"))
             self.assertEqual((worker["tasks_in_hand"], worker["task"]), (1, "weft_cli::Thumbnail"))
+            self.assertNotIn("run_p50_ns", worker, "none is done")
             with open(f"/proc/{worker['pid']}/stat", encoding="ascii", errors="replace") as stat:
                 self.assertEqual(int(stat.read().rpartition(")")[2].split()[1]), program.pid)
             self.assertGreater(worker["rss_bytes"], 1 << 20)
@@ -77,13 +78,15 @@ class Top(Watched):
         while not (look := [each for each in self.look() if each["pid"] == program.pid]) or look[0]["tasks_done"] < 20:
             self.assertIsNone(program.poll())
         self.assertEqual(look[0]["tasks_done"], sum(worker["tasks_done"] for worker in look[0]["workers"]))
+        self.assertGreater(look[0]["run_p50_ns"], 1024, "a thumbnail takes longer")
+        self.assertLessEqual(look[0]["run_p50_ns"], look[0]["run_p99_ns"])
 
     def test_prints_plain_lines_without_a_terminal(self):
         program = self.busy()
         ran = self.top("--once", "--interval", "0.1", program.pid)
         self.assertEqual((ran.returncode, ran.stderr), (0, ""))
         lines = ran.stdout.splitlines()
-        self.assertEqual(lines[0].split(), ["PID", "STATE", "TASKS", "TASKS/S", "CPU", "%", "MEMORY", "TASK"])
+        self.assertEqual(lines[0].split(), ["PID", "STATE", "TASKS", "TASKS/S", "P50", "P99", "CPU", "%", "MEMORY", "TASK"])
         self.assertEqual(lines[1].split()[:2], [str(program.pid), "program"])
         self.assertEqual([line.split()[1] for line in lines[2:]], ["busy", "busy"])
         self.assertTrue(all("weft_cli::Thumbnail" in line for line in lines[2:]))
@@ -131,8 +134,8 @@ class Lies(Watched):
     def setUp(self):
         super().setUp()
         # As schemas/README.md has it: header, counters, black box, ring of 8 lines.
-        header = struct.pack("<QIIQIIQQQQ", 0x314E4C5446455700, 2, os.getpid(), 256 + 16384 + 512, 8, 0, 256 + 16384,
-                             256, 16384, 0)
+        header = struct.pack("<QIIQIIQQQQ", 0x314E4C5446455700, 3, os.getpid(), 512 + 16384 + 512, 8, 0, 512 + 16384,
+                             512, 16384, 0)
         self.lane = self.region("weft-thread-lane", header.ljust(20480, b"\0"))
         self.region("weft-board", bytes(4096))
         self.comm = pathlib.Path("/proc/self/comm")
@@ -160,6 +163,23 @@ class Lies(Watched):
         self.assertEqual(look["tasks_done"], 2**64 - 1)
         self.assertEqual(look["tasks_per_second"], 1e12)
 
+    def test_of_run_times_are_added_up_all_the_same(self):
+        self.region("weft-thread-lane", self.lane[:])
+        self.lane[256:512] = b"\xff" * 256
+        look = self.look(os.getpid())[0]
+        self.assertEqual([worker.get("run_p99_ns") for worker in look["workers"]], [2**36, None])
+        self.assertEqual(look["run_p99_ns"], 2**36)
+
+    def test_or_truths_of_run_times_are_shown(self):
+        self.lane[256 + 8 * 4:256 + 8 * 5] = struct.pack("<Q", 98)  # from 512 to 1,024 ns
+        self.lane[256 + 8 * 14:256 + 8 * 15] = struct.pack("<Q", 2)  # from 524,288 to 1,048,576 ns
+        lines = self.top("--once", "--interval", "0.1", os.getpid()).stdout.splitlines()
+        self.assertEqual(len(lines), 3)
+        for line in lines[1:]:
+            self.assertIn(" 1.02 us 1.05 ms ", line)
+        look = self.look(os.getpid())[0]
+        self.assertEqual((look["run_p50_ns"], look["run_p99_ns"]), (1024, 1 << 20))
+
     def test_do_not_reach_the_terminal(self):
         self.comm.write_bytes(b"a\x1b\xc2\x9b31m\xc3\xa4")
         ran = self.top("--once", "--interval", "0.1", os.getpid())
@@ -168,7 +188,7 @@ class Lies(Watched):
     def test_names_are_cut_between_characters(self):
         self.comm.write_text("\u00e4" * 7, encoding="utf-8")
         ours, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 69, 0, 0))
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 77, 0, 0))
         with subprocess.Popen([WEFT, "top", "--interval", "0.1", str(os.getpid())], stdin=subprocess.DEVNULL,
                               stdout=theirs, env={**os.environ, "TERM": "xterm"}) as top:
             os.close(theirs)

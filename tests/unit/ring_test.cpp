@@ -309,5 +309,17 @@ TEST(Lane, is_refused_if_any_of_its_sizes_does_not_fit) {
   EXPECT_FALSE(open_lane(memory.data(), 10));
 }
 
+TEST(Lane, counts_run_times_in_buckets_that_double) {
+  EXPECT_EQ(run_times_bucket(0), 0U);
+  EXPECT_EQ(run_times_bucket(63), 0U);
+  for (std::size_t bucket = 1; bucket < kRunTimes; ++bucket) {
+    const std::uint64_t begin = std::uint64_t{1} << (bucket + kRunTimesFirstBits - 1);
+    EXPECT_EQ(run_times_bucket(begin - 1), bucket - 1);
+    EXPECT_EQ(run_times_bucket(begin), bucket);
+    EXPECT_EQ(run_times_bucket(2 * begin - 1), bucket);
+  }
+  EXPECT_EQ(run_times_bucket(~std::uint64_t{0}), kRunTimes - 1);
+}
+
 }  // namespace
 }  // namespace weft::ring

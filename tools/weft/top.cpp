@@ -125,6 +125,12 @@ std::uint64_t tasks_done(const weft::ProgramLook& program) {
   return sum;
 }
 
+weft::RunTimes run_times(const weft::ProgramLook& program) {
+  weft::RunTimes sum;
+  for (const weft::WorkerLook& worker : program.workers) sum += worker.run_times;
+  return sum;
+}
+
 double rounded(double value) {
   return static_cast<double>(static_cast<std::uint64_t>(value * 10 + 0.5)) / 10;
 }
@@ -132,6 +138,15 @@ double rounded(double value) {
 Json memory(std::uint64_t resident, const std::optional<std::uint64_t>& proportional) {
   Json json{{"rss_bytes", resident}};
   if (proportional) json["pss_bytes"] = *proportional;
+  return json;
+}
+
+/// Nothing where nothing was timed.
+Json run_times_json(const weft::RunTimes& times) {
+  Json json = Json::object();
+  if (times.percentile(100).count() == 0) return json;
+  json["run_p50_ns"] = times.percentile(50).count();
+  json["run_p99_ns"] = times.percentile(99).count();
   return json;
 }
 
@@ -149,6 +164,7 @@ Json as_json(const Change& change) {
                 {"tasks_done", worker.tasks_done},
                 {"tasks_per_second", rounded(own.tasks_per_second)},
                 {"tasks_in_hand", worker.tasks_in_hand}};
+      json.update(run_times_json(worker.run_times));
       if (!worker.task.empty()) json["task"] = worker.task;
       if (!worker.is_thread) {
         json["cpu_percent"] = rounded(own.cpu_percent);
@@ -162,6 +178,7 @@ Json as_json(const Change& change) {
               {"tasks_done", tasks_done(program)},
               {"tasks_per_second", rounded(rates.tasks_per_second)},
               {"cpu_percent", rounded(rates.cpu_percent)}};
+    json.update(run_times_json(run_times(program)));
     json.update(memory(program.resident_bytes, program.proportional_bytes));
     if (!program.problem.empty()) json["problem"] = program.problem;
     json["workers"] = std::move(workers);
@@ -174,33 +191,57 @@ std::string memory_words(std::uint64_t resident, const std::optional<std::uint64
   return human_bytes(proportional.value_or(resident));
 }
 
+std::string run_time(const weft::RunTimes& times, double percent) {
+  const std::chrono::nanoseconds time = times.percentile(percent);
+  return time.count() == 0 ? "" : human_nanoseconds(time);
+}
+
+struct Line {
+  std::string pid, state, tasks, rate, p50, p99, cpu, memory, task;
+};
+
+std::string as_text(const Line& line) {
+  return fmt::format("{:>7} {:<8} {:>13} {:>10} {:>7} {:>7} {:>5} {:>8}  {}", line.pid, line.state,
+                     line.tasks, line.rate, line.p50, line.p99, line.cpu, line.memory, line.task);
+}
+
 std::vector<std::string> as_lines(const Change& change) {
   std::vector<std::string> lines;
   if (change.now().empty()) return {"no program of this user's has a pool of weft's"};
-  lines.push_back(fmt::format("{:>9} {:<9} {:>14} {:>12} {:>6} {:>9}  {}", "PID", "STATE", "TASKS", "TASKS/S",
-                              "CPU %", "MEMORY", "TASK"));
+  lines.push_back(as_text({"PID", "STATE", "TASKS", "TASKS/S", "P50", "P99", "CPU %", "MEMORY", "TASK"}));
   for (const weft::ProgramLook& program : change.now()) {
     const Rates rates = change.of(program);
-    lines.push_back(fmt::format(
-        "{:>9} {:<9} {:>14} {:>12} {:>6.0f} {:>9}  {}: {}", program.pid, "program",
-        with_commas(tasks_done(program)), with_commas(static_cast<std::uint64_t>(rates.tasks_per_second)),
-        rates.cpu_percent, memory_words(program.resident_bytes, program.proportional_bytes),
-        printable(program.name), counted(program.pools, "pool")));
+    const auto rate_of = [](const Rates& of) {
+      return with_commas(static_cast<std::uint64_t>(of.tasks_per_second));
+    };
+    const weft::RunTimes times = run_times(program);
+    lines.push_back(
+        as_text({std::to_string(program.pid), "program", with_commas(tasks_done(program)), rate_of(rates),
+                 run_time(times, 50), run_time(times, 99), fmt::format("{:.0f}", rates.cpu_percent),
+                 memory_words(program.resident_bytes, program.proportional_bytes),
+                 printable(program.name) + ": " + counted(program.pools, "pool")}));
     for (std::size_t i = 0; i < program.workers.size(); ++i) {
       const weft::WorkerLook& worker = program.workers[i];
       const Rates own = change.of(program, i);
-      const std::string pid = worker.is_thread ? "thread" : std::to_string(worker.pid);
-      const std::string cpu = worker.is_thread ? "" : fmt::format("{:.0f}", own.cpu_percent);
-      const std::string bytes =
-          worker.is_thread ? "" : memory_words(worker.resident_bytes, worker.proportional_bytes);
-      std::string line = fmt::format("{:>9} {:<9} {:>14} {:>12} {:>6} {:>9}  {}", pid, name_of(worker.state),
-                                     with_commas(worker.tasks_done),
-                                     with_commas(static_cast<std::uint64_t>(own.tasks_per_second)), cpu,
-                                     bytes, printable(worker.task));
-      if (worker.tasks_in_hand > 1) line += fmt::format(" ({} in hand)", worker.tasks_in_hand);
-      lines.push_back(std::move(line));
+      std::string task = printable(worker.task);
+      if (worker.tasks_in_hand > 1) task += fmt::format(" ({} in hand)", worker.tasks_in_hand);
+      Line line{"thread",
+                name_of(worker.state),
+                with_commas(worker.tasks_done),
+                rate_of(own),
+                run_time(worker.run_times, 50),
+                run_time(worker.run_times, 99),
+                "",
+                "",
+                std::move(task)};
+      if (!worker.is_thread) {
+        line.pid = std::to_string(worker.pid);
+        line.cpu = fmt::format("{:.0f}", own.cpu_percent);
+        line.memory = memory_words(worker.resident_bytes, worker.proportional_bytes);
+      }
+      lines.push_back(as_text(line));
     }
-    if (!program.problem.empty()) lines.push_back(fmt::format("{:>9} {}", "", printable(program.problem)));
+    if (!program.problem.empty()) lines.push_back(fmt::format("{:>7} {}", "", printable(program.problem)));
   }
   return lines;
 }

@@ -9,6 +9,7 @@ namespace weft_cli {
 namespace {
 
 constexpr std::array kUnits{"kB", "MB", "GB", "TB"};
+constexpr std::array kTimeUnits{"us", "ms", "s"};
 
 }  // namespace
 
@@ -59,6 +60,17 @@ std::string human_seconds(double seconds) {
   const auto whole = static_cast<std::uint64_t>(std::llround(seconds));
   if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
   return fmt::format("{} h {:02} min", whole / 3600, whole % 3600 / 60);
+}
+
+std::string human_nanoseconds(std::chrono::nanoseconds time) {
+  if (time.count() < 1000) return fmt::format("{} ns", time.count());
+  double value = static_cast<double>(time.count()) / 1000;
+  std::size_t unit = 0;
+  while (value >= 999.5 && unit + 1 < kTimeUnits.size()) {
+    value /= 1000;
+    ++unit;
+  }
+  return fmt::format("{:.{}f} {}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0, kTimeUnits.at(unit));
 }
 
 std::string counted(std::size_t count, std::string_view noun) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -18,6 +19,9 @@ std::string human_bytes(std::uint64_t bytes);
 
 /// "0.84 s", "3 min 20 s", "2 h 05 min".
 std::string human_seconds(double seconds);
+
+/// "64 ns", "2.05 us", "16.4 ms", in steps of 1,000.
+std::string human_nanoseconds(std::chrono::nanoseconds time);
 
 /// "1 picture", "3 pictures".
 std::string counted(std::size_t count, std::string_view noun);

@@ -126,6 +126,7 @@ void read_lane(pid_t pid, const Lane& lane, WorkerLook& worker) {
   const doorbell::Word parked{counters.parked.load(base::relaxed)};
   worker.tasks_done = counters.tasks_done.load(base::relaxed);
   static_assert(std::tuple_size_v<decltype(RunTimes::counts)> == ring::kRunTimes);
+  // Relaxed: as above.
   for (std::size_t i = 0; i < ring::kRunTimes; ++i)
     worker.run_times.counts[i] = counters.run_times[i].load(base::relaxed);
   // A claim goes ahead with each answer, to the next frame; that has begun once the two are equal again (ring::begin()).

@@ -122,27 +122,6 @@ void PoolCore::enqueue(Call& call, const detail::Payload& payload) {
   if (!queue_.empty()) want_workers();
 }
 
-void PoolCore::start_serving(Peer& peer) {
-  peer.state = Peer::State::serving;
-  serving_.push_back(&peer);
-  if (options_.tasks_per_worker != 0) peer.tasks_left = options_.tasks_per_worker;
-  if (options_.worker_age_ns != 0) peer.old_at_ns = base::now_ns() + options_.worker_age_ns;
-  idle_.reserve(serving_.size());
-  idle_.insert(idle_.begin(), &peer);  // those that have worked are warmer
-  peer.listed_idle = true;
-  peer.idle_since_ns = base::now_ns();
-  peer.window = peer.window_min = options_.tasks_at_once;
-  tend_later();
-}
-
-void PoolCore::stop_serving(Peer& peer) noexcept {
-  peer.state = Peer::State::ending;
-  std::erase(serving_, &peer);
-  std::erase(idle_, &peer);
-  std::erase(leaving_, &peer);
-  peer.listed_idle = false;
-}
-
 bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
   if (payload.bytes.size() > kShortBytes) peer.port.out.warm();
   wire::FrameHeader header;

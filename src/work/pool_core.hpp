@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -35,6 +34,7 @@
 #include "work/core_status.hpp"
 #include "work/observation.hpp"
 #include "work/peer.hpp"
+#include "work/start_circuit.hpp"
 
 namespace weft::work {
 
@@ -194,8 +194,6 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   Peer* next_peer() noexcept;
   Peer* next_peer_with_room() noexcept;
   [[gnu::always_inline]] inline void no_longer_sent(Peer& peer, Call& call) noexcept;
-  void start_serving(Peer& peer);
-  void stop_serving(Peer& peer) noexcept;
   // Time limits and retries: pool_clocks.cpp.
   void set_terms(Call& call, const Terms& terms, const detail::Payload& payload);
   void set_timer(Call& call, std::uint64_t at_ns);
@@ -301,7 +299,6 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
   // Control plane: pool_workers.cpp, on the attendant's thread.
   void want_workers();
-  bool is_circuit_open() noexcept;
   [[nodiscard]] bool is_worker_needed() const noexcept;
   void start_worker();
   base::Result<std::unique_ptr<Peer>> spawn_worker();
@@ -326,11 +323,12 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void on_end(std::uint64_t id);
   std::string describe_start_timeout() const;
   std::string why_not_started(const Peer& peer, const process::ExitStatus& status) const;
+  void start_serving(Peer& peer);
+  void stop_serving(Peer& peer) noexcept;
   void bury(Peer& peer, const process::ExitStatus& status);
   std::exception_ptr end_error(const Peer& peer, const process::ExitStatus& status, const Call& call) const;
   void condemn(Peer& peer, const std::string& violation);
   void condemn(Peer& peer, const base::Fault& fault);
-  void note_failed_start(const std::string& why);
   void retire(Peer& peer);
   void on_bell();
   void adapt_spinning() noexcept;
@@ -390,11 +388,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::size_t starts_posted_ = 0;
   std::size_t kept_ = 0;  ///< so many workers shall there be while they are replaced; 0 otherwise
   std::uint64_t last_peer_id_ = 0;
-  std::array<std::uint64_t, 5> start_failures_ns_{};
-  std::size_t start_failures_ = 0;
-  std::uint64_t circuit_until_ns_ = 0;
-  bool probing_ = false;  ///< the circuit was open: the next start shows whether it stays so
-  std::string circuit_reason_;
+  StartCircuit circuit_;
   bool closed_ = false;
   bool stopped_ = false;  ///< what has not begun is dropped
   bool abandoned_ = false;
@@ -445,9 +439,8 @@ void PoolCore::no_longer_sent(Peer& peer, Call& call) noexcept {
   if (!peer.sent.empty() && peer.sent.front()->timed) [[unlikely]]
     start_clock(peer);
   if (!peer.sent.empty() || peer.listed_idle || peer.state != Peer::State::serving) return;
-  static_cast<void>(
-      some_idle_peer());   // one that was taken and still stands there shall not be found below this one
-  idle_.push_back(&peer);  // start_serving() has made the room
+  static_cast<void>(some_idle_peer());  // what was taken and still stands there shall not lie below this one
+  idle_.push_back(&peer);               // start_serving() has made the room
   peer.listed_idle = true;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <weft/error.hpp>
 
+#include "base/clock.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft::work {
@@ -123,7 +124,7 @@ std::uint64_t PoolCore::lease() {
         if (closed_) throw Closed{closed_reason_};
         Peer* peer = find_peer(id);
         if (peer == nullptr || peer->state != Peer::State::serving) {
-          if (peers_.empty() && is_circuit_open()) throw StartFailed{circuit_reason_};
+          if (peers_.empty() && circuit_.is_open(base::now_ns())) throw StartFailed{circuit_.reason()};
           peer = choose_for_lease();
           if (peer == nullptr) return false;
           id = peer->id;

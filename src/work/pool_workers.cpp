@@ -24,10 +24,10 @@ namespace weft::work {
 /// As many starts as there are queued tasks that no start under way is for, up to the limit.
 void PoolCore::want_workers() {
   if (closed_ && queue_.empty()) return;
-  if (is_circuit_open()) {
+  if (circuit_.is_open(base::now_ns())) {
     if (!peers_.empty()) return;
     while (!queue_.empty())
-      settle_with(*queue_.take_any(), std::make_exception_ptr(StartFailed{circuit_reason_}));
+      settle_with(*queue_.take_any(), std::make_exception_ptr(StartFailed{circuit_.reason()}));
     return;
   }
   std::size_t under_way = count_starting() + starts_posted_;
@@ -38,15 +38,6 @@ void PoolCore::want_workers() {
     ++all;
     Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
   }
-}
-
-/// Once the time is over, one attempt shows whether it has got better.
-bool PoolCore::is_circuit_open() noexcept {
-  if (circuit_until_ns_ == 0) return false;
-  if (base::now_ns() < circuit_until_ns_) return true;
-  circuit_until_ns_ = 0;
-  probing_ = true;
-  return false;
 }
 
 void PoolCore::warm_up() {
@@ -122,25 +113,11 @@ void PoolCore::start_failed(const std::string& why, std::exception_ptr exact) {
   if (!queue_.empty()) {
     settle_with(*queue_.take_any(), is_exact ? exact : std::make_exception_ptr(StartFailed{message}));
   }
-  note_failed_start(why);
-  is_circuit_open() ? give_up_restart() : replace_outdated();
+  const std::uint64_t now = base::now_ns();
+  circuit_.failed(now, options_.what, why);
+  circuit_.is_open(now) ? give_up_restart() : replace_outdated();
   wake_watchers();
   if (!queue_.empty()) want_workers();
-}
-
-/// The fifth within ten seconds opens the circuit, and so does the first after it was open.
-void PoolCore::note_failed_start(const std::string& why) {
-  const std::uint64_t now = base::now_ns();
-  start_failures_ns_[start_failures_ % start_failures_ns_.size()] = now;
-  ++start_failures_;
-  const std::uint64_t oldest = *std::min_element(start_failures_ns_.begin(), start_failures_ns_.end());
-  const bool too_many = start_failures_ >= start_failures_ns_.size() && now - oldest < base::kCircuitWindowNs;
-  if (!too_many && !probing_) return;
-  probing_ = false;
-  circuit_until_ns_ = now + base::kCircuitWindowNs;
-  circuit_reason_ =
-      "the " + options_.what +
-      " has stopped starting workers for 10 s, since 5 starts failed within 10 s; the last one: " + why;
 }
 
 void PoolCore::on_control(std::uint64_t id) {
@@ -219,7 +196,7 @@ void PoolCore::begin_serving(Peer& peer, memory::PeerRegion lane, const ring::La
   Attendant::get().cancel(peer.timer);
   start_serving(peer);
   observe(Observation::What::worker_ready, peer);
-  probing_ = false;
+  circuit_.succeeded();
   adapt_spinning();
   if (closed_ && queue_.empty()) return retire(peer);
   replace_outdated();
@@ -257,6 +234,27 @@ void PoolCore::on_end(std::uint64_t id) {
     Attendant::get().post(
         [self = shared_from_this(), zygote = zygote_] { static_cast<void>(self->prepare_next(*zygote)); });
   }
+}
+
+void PoolCore::start_serving(Peer& peer) {
+  peer.state = Peer::State::serving;
+  serving_.push_back(&peer);
+  if (options_.tasks_per_worker != 0) peer.tasks_left = options_.tasks_per_worker;
+  if (options_.worker_age_ns != 0) peer.old_at_ns = base::now_ns() + options_.worker_age_ns;
+  idle_.reserve(serving_.size());
+  idle_.insert(idle_.begin(), &peer);  // those that have worked are warmer
+  peer.listed_idle = true;
+  peer.idle_since_ns = base::now_ns();
+  peer.window = peer.window_min = options_.tasks_at_once;
+  tend_later();
+}
+
+void PoolCore::stop_serving(Peer& peer) noexcept {
+  peer.state = Peer::State::ending;
+  std::erase(serving_, &peer);
+  std::erase(idle_, &peer);
+  std::erase(leaving_, &peer);
+  peer.listed_idle = false;
 }
 
 /// A worker is gone: its answers are read, what it had not begun goes elsewhere, what it had begun fails.
@@ -300,7 +298,8 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   if (unexpected) ++workers_lost_;
   // What it had not begun goes to the next worker, which may fare the same: there must be an end to it.
   if (unexpected && begun == 0)
-    note_failed_start("it ended before it had begun a task: " + process::describe(status));
+    circuit_.failed(base::now_ns(), options_.what,
+                    "it ended before it had begun a task: " + process::describe(status));
   while (!lost.empty()) {
     Call& call = *lost.pop_front();
     settle_with(call, end_error(*gone, status, call), went_beyond_limit(*gone, call) ? timed_out_ : failed_);

@@ -33,6 +33,8 @@ class Reactor {
     thread_local Reactor reactor;
     return &reactor;
   }
+  /// A thread stands for its only fiber.
+  static const void* fiber_id() noexcept { return try_current(); }
   [[nodiscard]] bool others_ready() const noexcept { return false; }
   [[nodiscard]] bool alone() const noexcept { return true; }
   /// Changes from wait to wait, so that wake-ups come before, while and after the waiter goes to sleep.

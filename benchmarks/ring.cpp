@@ -48,14 +48,15 @@ class Side {
     out_.prepare();
   }
 
-  void receive(std::byte* payload) noexcept {
+  /// Waits for a frame. Its payload stays where it is until release().
+  const std::byte* receive() noexcept {
     for (ring::Peek seen = in_.peek(); seen != ring::Peek::frame; seen = in_.peek()) {
       if (seen == ring::Peek::corrupt) std::abort();
       base::spin_pause();
     }
-    std::memcpy(payload, in_.data() + sizeof(ring::FrameHead), kPayloadBytes);
-    in_.release();
+    return in_.data() + sizeof(ring::FrameHead);
   }
+  void release() noexcept { in_.release(); }
 
  private:
   ring::Producer out_;
@@ -66,10 +67,9 @@ void echo_peer() {
   const auto theirs = Shared<Half>::open(peer_fd(0));
   const auto mine = Shared<Half>::open(peer_fd(1));
   Side side{*mine, *theirs};
-  std::byte payload[kPayloadBytes];
   for (;;) {
-    side.receive(payload);
-    side.send(payload);
+    side.send(side.receive());
+    side.release();
   }
 }
 
@@ -82,7 +82,8 @@ void round_trips(Run& run) {
   std::byte payload[kPayloadBytes] = {};
   const auto round_trip = [&] {
     side.send(payload);
-    side.receive(payload);
+    std::memcpy(payload, side.receive(), kPayloadBytes);
+    side.release();
   };
   // Twice round the ring: lines that nobody has written yet are dearer.
   for (std::uint32_t i = 0; i < 2 * base::kRingLines; ++i) round_trip();
@@ -98,9 +99,9 @@ void sum_peer() {
   Side side{*mine, *theirs};
   std::byte payload[kPayloadBytes] = {};
   for (std::uint64_t sum = 0;;) {
-    side.receive(payload);
     std::uint64_t number = 0;
-    std::memcpy(&number, payload, sizeof number);
+    std::memcpy(&number, side.receive(), sizeof number);
+    side.release();
     if (number != kTell) {
       sum += number;
       continue;
@@ -125,9 +126,9 @@ void one_way(Run& run) {
       std::memcpy(payload, &number, sizeof number);
       side.send(payload);
     }
-    side.receive(payload);
     std::uint64_t sum = 0;
-    std::memcpy(&sum, payload, sizeof sum);
+    std::memcpy(&sum, side.receive(), sizeof sum);
+    side.release();
     if (sum != expected) std::abort();
   };
   send_all(100'000);

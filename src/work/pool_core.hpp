@@ -181,6 +181,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   [[gnu::always_inline]] inline void on_answer(Peer& peer, const wire::FrameHeader& header,
                                                std::span<const std::byte> body);
   bool withdraw(Peer& peer, Call& call);
+  static std::uint64_t withdraw_all(Peer& peer) noexcept;
   bool read_back(Peer& peer, Call& call);
   bool on_returned(Peer& peer, Call& call);
   void settle(Call& call) noexcept;

@@ -11,6 +11,7 @@
 #include "base/limits.hpp"
 #include "process/cpus.hpp"
 #include "process/limits.hpp"
+#include "ring/take_back.hpp"
 #include "work/faults.hpp"
 #include "work/obituary.hpp"
 #include "work/pool_core.hpp"
@@ -115,6 +116,14 @@ bool PoolCore::shutdown(std::uint64_t deadline_ns) {
   return done;
 }
 
+/// Withdraws all that it has not answered. What begins at the position given or behind it will not run.
+std::uint64_t PoolCore::withdraw_all(Peer& peer) noexcept {
+  for (Call* call = peer.sent.back(); call != nullptr; call = call->previous) {
+    if (call->position >= peer.port.out.consumed()) peer.port.out.withdraw(call->position);
+  }
+  return ring::first_taken(*peer.port.peer);
+}
+
 std::size_t PoolCore::kill(const std::string& reason) {
   const Section section{*this};
   if (!closed_) {
@@ -130,14 +139,15 @@ std::size_t PoolCore::kill(const std::string& reason) {
     fail_waiting(*peer, reason);
     peer->killed = true;
     peer->last_words = reason;
+    const bool is_starting = peer->state == Peer::State::starting;
+    // Before it is killed, since it goes on for a moment: what it cannot begin any more has not run.
+    const std::uint64_t first_unrun = is_starting || peer->thread ? 0 : withdraw_all(*peer);
     peer->kill();
-    if (peer->state == Peer::State::starting) continue;
-    // Relaxed: as far as the worker has come by now, with its end on the way.
-    const std::uint64_t begun = peer->port.peer->begun.load(base::relaxed);
+    if (is_starting) continue;
     lost += peer->sent.size();
     while (!peer->sent.empty()) {
       Call& call = *peer->sent.pop_front();
-      const bool may_have_run = peer->thread ? leave_running(*peer, call) : call.position < begun;
+      const bool may_have_run = peer->thread ? leave_running(*peer, call) : call.position < first_unrun;
       if (may_have_run) note_lost(call);
       settle_with(call, std::make_exception_ptr(WorkerKilled{reason, may_have_run}));
     }

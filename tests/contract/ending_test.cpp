@@ -1,13 +1,17 @@
 // How pools and workers are ended at once, what that is said to cost, and which idle worker gets the next task before.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <thread>
@@ -26,6 +30,8 @@ std::int64_t pid_behind(TaskScope& scope, const std::string& gate) {
   behind(gate, 0);
   return ::getpid();
 }
+
+void nap() { std::this_thread::sleep_for(std::chrono::milliseconds{3}); }
 
 Execution<std::int64_t> begun(Execution<std::int64_t> execution) {
   while (execution.progress().done == 0) std::this_thread::yield();
@@ -125,6 +131,68 @@ TEST(Worker, fails_what_is_unfinished_when_it_is_killed) {
   EXPECT_EQ(::kill(pid, 0), -1);
   EXPECT_EQ(errno, ESRCH);
   worker.kill();
+}
+
+/// A byte for each task, which it sets when it runs: in shared memory, so that it costs less than what is tested.
+class Runs {
+ public:
+  explicit Runs(std::size_t count) : file_{::memfd_create("runs", MFD_CLOEXEC)} {
+    if (::ftruncate(file_, static_cast<off_t>(count)) != 0) std::abort();
+  }
+  ~Runs() { ::close(file_); }
+  Runs(const Runs&) = delete;
+  Runs& operator=(const Runs&) = delete;
+  [[nodiscard]] std::string path() const {
+    return "/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(file_);
+  }
+  [[nodiscard]] bool ran(std::size_t task) const {
+    char mark = 0;
+    if (::pread(file_, &mark, 1, static_cast<off_t>(task)) != 1) std::abort();
+    return mark != 0;
+  }
+  static void mark(const std::string& path, std::size_t task) {
+    static const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+    struct stat status {};
+    static char* const marks =
+        ::fstat(file, &status) == 0
+            ? static_cast<char*>(::mmap(nullptr, static_cast<std::size_t>(status.st_size),
+                                        PROT_READ | PROT_WRITE, MAP_SHARED, file, 0))
+            : nullptr;
+    marks[task] = 1;
+  }
+
+ private:
+  int file_;
+};
+
+// Between the kill and the end of the process it goes on for a moment.
+TEST(Worker, that_is_killed_never_runs_what_is_said_not_to_have_run) {
+  constexpr std::size_t kTasks = 3'000;
+  for (int round = 0; round < 30; ++round) {
+    const Runs runs{kTasks};
+    Worker worker;
+    worker.submit<own_pid>().get();
+    auto first = worker.submit<nap>();
+    std::vector<Execution<void>> all;
+    for (std::size_t i = 0; i < kTasks; ++i) all.push_back(worker.submit<Runs::mark>(runs.path(), i));
+    while (!first.ready()) {
+    }  // what is in the ring runs from here on, in some 0.2 ms
+    const auto until = std::chrono::steady_clock::now() + std::chrono::microseconds{2 * round};
+    while (std::chrono::steady_clock::now() < until) {
+    }
+    worker.kill();
+    worker.shutdown();  // waits for the process's end
+    for (std::size_t i = 0; i < kTasks; ++i) {
+      try {
+        all[i].get();
+        EXPECT_TRUE(runs.ran(i)) << i;
+      } catch (const Error& error) {
+        if (!error.verdict().may_have_run) {
+          EXPECT_FALSE(runs.ran(i)) << i << ' ' << error.what();
+        }
+      }
+    }
+  }
 }
 
 TEST(Worker, can_be_killed_before_it_has_started) {

@@ -348,11 +348,12 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   [[nodiscard]] std::vector<std::shared_ptr<WorkerThread>> idle_threads() const;
   bool take_one_more();
 
-  // Workers that are copied: pool_zygote.cpp, on the attendant's thread but for end_zygote().
+  // Workers that are copied: pool_zygote.cpp, on the attendant's thread but for end_zygote() and ask_at_once().
   void start_from_zygote();
   base::Result<std::shared_ptr<Zygote>> start_zygote();
   void ask(const std::shared_ptr<Zygote>& zygote);
-  bool ask_for_one(Zygote& zygote);
+  bool ask_at_once();
+  bool ask_for_one(const std::shared_ptr<Zygote>& zygote);
   base::Result<void> prepare_next(Zygote& zygote);
   void watch_start(const std::shared_ptr<Zygote>& zygote);
   void on_zygote(const std::shared_ptr<Zygote>& zygote);

@@ -36,7 +36,7 @@ void PoolCore::want_workers() {
     ++starts_posted_;
     ++under_way;
     ++all;
-    Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
+    if (!ask_at_once()) Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
   }
 }
 

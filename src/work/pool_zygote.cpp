@@ -139,31 +139,40 @@ void PoolCore::ask(const std::shared_ptr<Zygote>& zygote) {
   for (;;) {
     {
       const Section section{*this};
-      if (zygote->state != Zygote::State::serving || zygote->wanted == 0 ||
-          zygote->asked.size() >= Zygote::kAskedMax)
-        return;
-      --zygote->wanted;
+      if (!zygote->takes_more() || zygote->wanted == 0) return;
       if (!is_worker_needed()) {
+        --zygote->wanted;
         --starts_posted_;
         wake_watchers();
         continue;
       }
+      if (zygote->next) {
+        --zygote->wanted;
+        if (!ask_for_one(zygote)) return;
+        continue;
+      }
     }
-    if (!ask_for_one(*zygote)) return;
-    if (zygote->asked.size() == 1) watch_start(zygote);
+    auto done = prepare_next(*zygote);
+    if (done) continue;
+    const Section section{*this};
+    if (zygote->wanted == 0) return;  // the zygote was told to go meanwhile
+    --zygote->wanted;
+    --starts_posted_;
+    start_failed(done.fault().message, error_of(done.fault()));
   }
 }
 
-/// False if the zygote has gone: its end, which the pidfd tells, takes care of what was wanted.
-bool PoolCore::ask_for_one(Zygote& zygote) {
-  if (auto done = prepare_next(zygote); !done) {
-    const Section section{*this};
-    --starts_posted_;
-    start_failed(done.fault().message, error_of(done.fault()));
-    return true;
-  }
-  Zygote::Unborn next = std::move(*zygote.next);
-  zygote.next.reset();
+/// The same on the thread that wants the worker, where all is there that it takes: the attendant need not be woken for it. It
+/// is counted in starts_posted_. False if the attendant has to see to it.
+bool PoolCore::ask_at_once() {
+  if (!zygote_ || !zygote_->takes_more() || zygote_->wanted != 0 || !zygote_->next) return false;
+  static_cast<void>(ask_for_one(zygote_));
+  return true;
+}
+
+/// Under the lock. False if the zygote has gone: its end, which the pidfd tells, takes care of what was wanted.
+bool PoolCore::ask_for_one(const std::shared_ptr<Zygote>& zygote) {
+  Zygote::Unborn next = *std::exchange(zygote->next, std::nullopt);
   std::array<int, 4> descriptors{next.control.get(), next.peer->offered.get(), -1, -1};
   std::size_t count = 2;
   if (next.peer->output) {
@@ -174,21 +183,24 @@ bool PoolCore::ask_for_one(Zygote& zygote) {
     count = 4;
   }
   WEFT_FAILURE_POINT("parent.fork.before_ask");
-  if (!process::send(zygote.control.get(), wire::encode(wire::Fork{next.peer->id}),
+  if (!process::send(zygote->control.get(), wire::encode(wire::Fork{next.peer->id}),
                      std::span{descriptors}.first(count))) {
-    const Section section{*this};
-    ++zygote.wanted;
-    process::kill(zygote.child, SIGKILL);
+    ++zygote->wanted;
+    process::kill(zygote->child, SIGKILL);
     return false;
   }
-  zygote.asked.push_back(std::move(next.peer));
+  zygote->asked.push_back(std::move(next.peer));
+  if (zygote->asked.size() == 1) watch_start(zygote);
   return true;
 }
 
 /// This side of the next worker, made before anybody waits for it: its memory takes as long as the copying. Where nothing
 /// is limited it is greeted too, and need not wait until this side knows its process id.
 base::Result<void> PoolCore::prepare_next(Zygote& zygote) {
-  if (zygote.next) return {};
+  {
+    const Section section{*this};
+    if (zygote.next) return {};
+  }
   auto start = make_start();
   if (!start) return start.fault();
   base::UniqueFd control = std::move(start->sockets.theirs);
@@ -197,6 +209,7 @@ base::Result<void> PoolCore::prepare_next(Zygote& zygote) {
   if (options_.allowance.empty()) {
     if (auto greeted = greet(**peer); !greeted) return greeted.fault();
   }
+  const Section section{*this};
   zygote.next.emplace(Zygote::Unborn{*std::move(peer), std::move(control)});
   return {};
 }

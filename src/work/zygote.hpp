@@ -57,6 +57,10 @@ struct Zygote {
   Attendant::Timer timer;  ///< of its start, or its next answer
   std::string start_error;
   std::exception_ptr start_exception;
+
+  [[nodiscard]] bool takes_more() const noexcept {
+    return state == State::serving && asked.size() < kAskedMax;
+  }
 };
 
 }  // namespace weft::work

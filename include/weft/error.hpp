@@ -154,7 +154,8 @@ class WEFT_EXPORT TimedOut : public Error {
   TimeLimit limit_;
 };
 
-/// submit() found the queue full (PoolOptions::queue_limit, OnFull::reject). Nothing was submitted.
+/// The queue was full (PoolOptions::queue_limit): submit() throws it, and nothing was submitted (OnFull::reject); or get() does,
+/// of a task that was dropped for a newer one before it began (OnFull::drop_oldest).
 class QueueFull : public Error {
  public:
   explicit QueueFull(const std::string& message) : Error{message, {}} {}

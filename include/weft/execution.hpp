@@ -82,9 +82,10 @@ class [[nodiscard]] Execution {
   /// heed it, its value comes as if nothing had been asked.
   bool cancel(const std::string& reason = {}) { return handle_.cancel(reason); }
 
-  /// Calls `callback` with the value once it is there: on the thread that happens to read it (one that waits, or
-  /// weft's own), or here and now if it has come already. It must not wait for other executions and should be short.
-  /// The Execution may be gone by then. Several callbacks run in order. Not called on failure.
+  /// Calls `callback` with the value once it is there: on the thread that happens to read it (one that waits, one that requests a
+  /// stop, or weft's own), or here and now if it has come already. It must not wait for other executions and should be
+  /// short. The Execution may be gone by then. Several callbacks run in order; those of different Executions may run at the
+  /// same time. Not called on failure.
   template <class Callback>
   Execution& then(Callback callback) {
     return on_settled([callback = std::move(callback)](Execution& self) mutable {

@@ -40,8 +40,9 @@ struct WorkerLook {
   std::uint64_t tasks_done =
       0;  ///< exact while it sleeps; up to 8 less while it is busy with tasks below 1 us
   std::uint64_t tasks_in_hand = 0;  ///< begun and not done
-  /// Of those that are done, what each took its worker, decoding and answering included: of tasks below 1 us, the mean of up to
-  /// eight. One that was suspended while others ran is not in it.
+  /// Of those that are done, what each took its worker, decoding and answering included. Where tasks have lately taken less than
+  /// 1 us, up to eight are counted with their mean, a long one among them too. One that was suspended while others ran is
+  /// not in it, nor are up to seven short ones before it.
   RunTimes run_times;
   /// Of the one that it runs, or began last: the function, lambda type or aggregate, as the compiler spells it. Empty where it
   /// has none in hand, where the program was stripped of its symbols, and for named tasks.

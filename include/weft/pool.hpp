@@ -235,7 +235,7 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
   void shutdown();
   /// The same for at most `timeout`; false if it is not done by then. Call it again, or kill().
   bool shutdown_for(std::chrono::nanoseconds timeout);
-  /// Ends the workers at once. Tasks that had begun fail with WorkerKilled, the others with Closed.
+  /// Ends the workers at once. Tasks that a worker has fail with WorkerKilled (verdict() says whether they may have run), the others with Closed.
   void kill();
 
  private:

@@ -29,7 +29,7 @@ namespace weft::shared {
 /// A mutex. Meets TimedLockable: use it with std::lock_guard, std::unique_lock, std::scoped_lock. Not recursive.
 ///
 /// Owner: its copies together; it is gone with the last of them at home. Threads, waiting and crash: as said above.
-/// Blocks: lock() and the try_ functions suspend the fiber, unlock() never.
+/// Blocks: lock() and the try_ functions suspend the fiber, unlock() only where a worker's ring is full.
 class Mutex : public detail::SharedNoun {
  public:
   Mutex() : SharedNoun{detail::SharedHandle::of_permits(1)} {}
@@ -65,8 +65,8 @@ class Mutex : public detail::SharedNoun {
 /// Permits of a Semaphore, KeyedSemaphore or KeyedMutex that somebody has, given back when this ends. False if it has
 /// none: those were not to be had in time, or it was released or moved from.
 ///
-/// Owner: the caller; moves, to other fibers too. Does not travel. Threads: as the semaphore. Blocks: never. Crash: a
-/// worker that dies gives back what its permits have.
+/// Owner: the caller; moves, to other fibers too. Does not travel. Threads: as the semaphore. Blocks: to give back
+/// suspends only where a worker's ring is full. Crash: a worker that dies gives back what its permits have.
 class [[nodiscard]] Permit {
  public:
   Permit(const detail::SharedHandle& source, std::string_view key, std::size_t count,
@@ -187,7 +187,7 @@ class KeyedMutex : public detail::SharedNoun {
 /// Where so many wait for each other, over and over: none goes on before all have arrived. A worker that dies while it
 /// waits has not arrived; nobody knows that one will not come which died before.
 ///
-/// Owner and threads: as Mutex. Blocks: to arrive suspends the fiber, drop() never.
+/// Owner and threads: as Mutex. Blocks: to arrive suspends the fiber, drop() only where a worker's ring is full.
 class Barrier : public detail::SharedNoun {
  public:
   /// For `count`, 1 or more. Throws ArgumentError.

@@ -12,7 +12,7 @@ namespace weft {
 /// after it run, so many at once as WorkerOptions::tasks_at_once says: 1 is one after the other. It is not replaced when
 /// it ends: what has not begun then fails with Closed.
 ///
-/// Owner: the program. Threads: any. Blocks: only shutdown() suspends.
+/// Owner: the program. Threads: any. Blocks: shutdown(), shutdown_for(), map() and for_each() suspend.
 class WEFT_EXPORT Worker : public detail::Submitter<Worker> {
  public:
   /// Begins to start the process; a start that fails shows in the first task. Throws NotInitialized, Exhausted.
@@ -34,7 +34,7 @@ class WEFT_EXPORT Worker : public detail::Submitter<Worker> {
   void shutdown();
   /// The same for at most `timeout`; false if it is not done by then. Call it again, or kill().
   bool shutdown_for(std::chrono::nanoseconds timeout);
-  /// Ends the process at once. Tasks that had begun fail with WorkerKilled, the others with Closed.
+  /// Ends the process at once. Tasks that it has fail with WorkerKilled (verdict() says whether they may have run), the others with Closed.
   void kill();
 
  private:

@@ -3,6 +3,7 @@
 #include <weft/stop.hpp>
 
 #include "base/clock.hpp"
+#include "process/forked.hpp"
 #include "work/attendant.hpp"
 
 namespace weft {
@@ -28,7 +29,7 @@ struct AnyStop::State {
     }
   }
   ~State() {
-    if (timer) work::Attendant::get().cancel(timer);
+    if (timer && !process::in_forked_child()) work::Attendant::get().cancel(timer);
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;

@@ -67,6 +67,7 @@ struct Terms {
   std::optional<TimeLimit> late = std::nullopt;  ///< it was asked to stop because of this one
   std::uint64_t serial = 0;
   std::uint64_t start_by_ns = 0;
+  bool start_missed = false;  ///< start_within has passed, and it was too late to tell whether it had begun
   std::uint64_t began_ns = 0;
   std::uint64_t submitted_ns = 0;  ///< where times are measured
   bool is_measured = false;        ///< TaskOptions::measure_times

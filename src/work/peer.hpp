@@ -54,7 +54,7 @@ class Peer {
   /// A copy gets tasks before it has started altogether: its lane tells when it has begun one, or has slept.
   [[nodiscard]] bool has_started() const noexcept {
     if (!is_copy) return state != State::starting;
-    // Relaxed: read where it has said why it could not, or has ended.
+    // Relaxed: exact where it has ended; before that somebody looks again.
     return port.in.position() != 0 || port.peer->begun.load(base::relaxed) != 0 ||
            port.peer->parked.load(base::relaxed) != 0;
   }

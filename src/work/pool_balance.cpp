@@ -211,6 +211,7 @@ void PoolCore::check() {
     if (!gets_on) unstick(peer);
   }
   for (Peer* const peer : leaving_) static_cast<void>(came(*peer));
+  if (kept_ != 0) replace_outdated();
   if (patient_ && !any_came) be_impatient();
   wake_sleepers();
   const bool clogged = std::any_of(serving_.begin(), serving_.end(), [](const Peer* peer) {

@@ -29,10 +29,6 @@ constexpr const char* kDeadlinePassed = "its deadline has passed";
 
 std::string in_ms(std::uint64_t ns) { return std::to_string((ns + 999'999) / 1'000'000) + " ms"; }
 
-TimedOut late_in_queue(const std::string& when, TimeLimit limit) {
-  return {"the task had not begun " + when, Verdict{}, limit};
-}
-
 /// As what a settled call's task failed, by name; empty where that cannot be told.
 std::string failure_type(const Call& call) {
   std::span<const std::byte> bytes{call.payload(), call.bytes};
@@ -151,9 +147,10 @@ void PoolCore::start_clock(Peer& peer) {
 
 void PoolCore::next_timer(Call& call) {
   const Terms& terms = call.extra()->terms;
-  std::uint64_t next = terms.late ? 0 : terms.deadline_ns;
+  const bool may_stop = !terms.late && !call.stop_asked;
+  std::uint64_t next = may_stop ? terms.deadline_ns : 0;
   if (terms.began_ns == 0) return set_timer(call, sooner(next, terms.start_by_ns));
-  if (terms.stop_after_ns != 0 && !terms.late) next = sooner(next, terms.began_ns + terms.stop_after_ns);
+  if (terms.stop_after_ns != 0 && may_stop) next = sooner(next, terms.began_ns + terms.stop_after_ns);
   if (terms.run_limit_ns != 0) next = sooner(next, terms.began_ns + terms.run_limit_ns);
   set_timer(call, next);
 }
@@ -170,24 +167,18 @@ void PoolCore::on_time(std::uint32_t slot, std::uint64_t serial) {
   const bool start_passed = terms.start_by_ns != 0 && terms.start_by_ns <= now;
   if (deadline_passed || start_passed) {
     if (take_back(*call)) {
-      unqueue(*call);
-      settle_with(
-          *call,
-          std::make_exception_ptr(
-              deadline_passed ? late_in_queue("by its deadline", TimeLimit::deadline)
-                              : late_in_queue(in_ms(terms.start_within_ns) +
-                                                  " after it was submitted (TaskOptions::start_within)",
-                                              TimeLimit::queue)),
-          timed_out_);
+      settle_late(*call, deadline_passed ? TimeLimit::deadline : TimeLimit::queue);
       return refill();
     }
     terms.start_by_ns = 0;
-    if (deadline_passed) stop_late(*call, TimeLimit::deadline, kDeadlinePassed);
+    terms.start_missed = start_passed;
+    // A cancel that came first is what it ends with.
+    if (deadline_passed && !call->stop_asked) stop_late(*call, TimeLimit::deadline, kDeadlinePassed);
   }
   if (terms.began_ns != 0 && terms.run_limit_ns != 0 && terms.began_ns + terms.run_limit_ns <= now) {
     return end_by_limit(*call);
   }
-  if (terms.began_ns != 0 && terms.stop_after_ns != 0 && !terms.late &&
+  if (terms.began_ns != 0 && terms.stop_after_ns != 0 && !terms.late && !call->stop_asked &&
       terms.began_ns + terms.stop_after_ns <= now) {
     stop_late(*call, TimeLimit::run,
               "it ran for " + in_ms(terms.stop_after_ns) + " (TaskOptions::stop_after)");
@@ -200,6 +191,30 @@ bool PoolCore::take_back(Call& call) {
   if (call.phase == Phase::queued) return true;
   if (call.phase == Phase::running) return false;
   return withdraw(*call.peer, call);
+}
+
+/// It waits in the queue, and has missed `limit`.
+void PoolCore::settle_late(Call& call, TimeLimit limit) {
+  unqueue(call);
+  const Terms& terms = call.extra()->terms;
+  const std::string when =
+      limit == TimeLimit::deadline ? "by its deadline"
+      : limit == TimeLimit::queue
+          ? in_ms(terms.start_within_ns) + " after it was submitted (TaskOptions::start_within)"
+          : "when its worker had had it for " + in_ms(terms.stop_after_ns) + " (TaskOptions::stop_after)";
+  settle_with(call, std::make_exception_ptr(TimedOut{"the task had not begun " + when, Verdict{}, limit}),
+              timed_out_);
+}
+
+/// It was with a worker when it was to be stopped, and it was too late to tell whether it had begun. It had not, and waits in
+/// the queue again.
+void PoolCore::on_came_back(Call& call) {
+  if (call.timed && call.extra()->terms.late) return settle_late(call, *call.extra()->terms.late);
+  if (call.stop_asked) {
+    unqueue(call);
+    return settle_cancelled(call);
+  }
+  if (call.timed && call.extra()->terms.start_missed) settle_late(call, TimeLimit::queue);
 }
 
 void PoolCore::stop_late(Call& call, TimeLimit limit, const std::string& reason) {
@@ -250,6 +265,7 @@ bool PoolCore::retry(const Peer& gone, Call& call) {
   no_longer_handed(call);
   terms.began_ns = 0;
   if (terms.start_within_ns != 0) terms.start_by_ns = base::now_ns() + terms.start_within_ns;
+  terms.start_missed = false;
   call.peer = nullptr;
   call.phase = Phase::queued;
   call.next_generation();

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <limits>
+#include <utility>
 #include <weft/error.hpp>
 
 #include "base/check.hpp"
@@ -250,7 +251,10 @@ bool PoolCore::on_returned(Peer& peer, Call& call) {
   no_longer_sent(peer, call);
   call.phase = Phase::queued;
   call.next_generation();
-  if (call.timed) no_longer_handed(call);
+  if (call.timed) {
+    no_longer_handed(call);
+    if (std::exchange(call.extra()->terms.began_ns, 0) != 0) next_timer(call);
+  }
   if (call.is_pinned()) {
     call.peer = &peer;
     peer.waiting.push_front(call);
@@ -322,10 +326,7 @@ void PoolCore::on_frame(Peer& peer) {
       }
       if (!call->withdrawn || !on_returned(peer, *call))
         return condemn(peer, "it returned a task that nobody had asked back");
-      if (call->stop_asked) {
-        unqueue(*call);
-        settle_cancelled(*call);
-      }
+      on_came_back(*call);
       if (stopped_) drop_waiting();
       return;
     }

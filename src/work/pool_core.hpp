@@ -30,6 +30,7 @@
 #include "work/attendant.hpp"
 #include "work/call.hpp"
 #include "work/call_queue.hpp"
+#include "work/callback.hpp"
 #include "work/core_options.hpp"
 #include "work/core_status.hpp"
 #include "work/observation.hpp"
@@ -48,12 +49,6 @@ fiber::Reactor& own_reactor();
 /// Ends a process at once that is of no use, and reaps it.
 void discard(const process::Child& child);
 std::string describe_start_error(const wire::StartError& error);
-
-/// Throws Error where a callback of an Execution wants to wait.
-void require_may_wait();
-
-/// Runs a callback of the program's, which must not wait; what it throws is printed.
-void run_callback(const std::function<void()>& callback);
 
 /// What a Pool and a Worker are made of: the calls, the queue, the workers, and the rules of who gets what.
 ///
@@ -203,6 +198,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void next_timer(Call& call);
   void on_time(std::uint32_t slot, std::uint64_t serial);
   bool take_back(Call& call);
+  void settle_late(Call& call, TimeLimit limit);
+  void on_came_back(Call& call);
   void stop_late(Call& call, TimeLimit limit, const std::string& reason);
   bool stopped_late(Call& call);
   [[nodiscard]] static bool went_beyond_limit(const Peer& peer, const Call& call) noexcept;
@@ -262,6 +259,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void give_up_restart() noexcept;
   [[nodiscard]] std::size_t count_missing() const noexcept;
   [[nodiscard]] std::size_t count_starting() const noexcept;
+  [[nodiscard]] std::size_t count_unstarted() const noexcept;
 
   // Who gets what: pool_balance.cpp.
   Peer* peer_with_little() noexcept;
@@ -388,6 +386,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   Attendant::Timer check_timer_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::size_t starts_posted_ = 0;
+  std::uint64_t restarts_ = 0;
   std::size_t kept_ = 0;  ///< so many workers shall there be while they are replaced; 0 otherwise
   std::uint64_t last_peer_id_ = 0;
   StartCircuit circuit_;

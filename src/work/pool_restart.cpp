@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/clock.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft::work {
@@ -16,6 +17,7 @@ constexpr std::size_t kAwayShare = 8;
 void PoolCore::restart() {
   const Section section{*this};
   static_cast<void>(poll_locked());
+  ++restarts_;  // what is about to start is outdated too
   for (const auto& peer : peers_) peer->outdated = peer->state != Peer::State::ending;
   end_zygote();  // it has run the initializer as things were then
   kept_ = std::max(kept_, serving_.size() + count_starting());
@@ -28,6 +30,7 @@ void PoolCore::restart() {
 /// whenever a worker has come or gone, a lease has ended, or the limit has changed.
 void PoolCore::replace_outdated() {
   if (closed_ || kept_ == 0) return;
+  if (circuit_.is_open(base::now_ns())) return give_up_restart();
   kept_ = std::max(kept_, serving_.size());
   const std::size_t away_max = std::max<std::size_t>(kept_ / kAwayShare, 1);
   while (count_missing() < away_max) {
@@ -41,22 +44,32 @@ void PoolCore::replace_outdated() {
     kept_ = 0;  // all have been replaced, but for those that are leased
     return;
   }
-  for (std::size_t under_way = count_starting() + starts_posted_; under_way < count_missing() && can_grow();
-       ++under_way) {
+  // Copies do not say when they have started.
+  if (count_unstarted() != 0) check_later();
+  std::size_t under_way = count_starting() + count_unstarted() + starts_posted_;
+  for (; under_way < count_missing() && can_grow(); ++under_way) {
     ++starts_posted_;
     Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
   }
 }
 
-/// Of the workers that the pool is to have while they are replaced, those that take no tasks yet.
+/// Of the workers that the pool is to have while they are replaced, those that have not started yet.
 std::size_t PoolCore::count_missing() const noexcept {
   const std::size_t wanted = std::min(kept_, options_.limit);
-  return wanted - std::min(wanted, serving_.size());
+  const auto started = static_cast<std::size_t>(
+      std::count_if(serving_.begin(), serving_.end(), [](const Peer* peer) { return peer->has_started(); }));
+  return wanted - std::min(wanted, started);
 }
 
 std::size_t PoolCore::count_starting() const noexcept {
   return static_cast<std::size_t>(std::count_if(
       peers_.begin(), peers_.end(), [](const auto& peer) { return peer->state == Peer::State::starting; }));
+}
+
+/// A zygote's copy gets tasks before it has started.
+std::size_t PoolCore::count_unstarted() const noexcept {
+  return static_cast<std::size_t>(
+      std::count_if(serving_.begin(), serving_.end(), [](const Peer* peer) { return !peer->has_started(); }));
 }
 
 /// Of those that nobody has leased the one with the least to do, since it is soon done.

@@ -5,6 +5,7 @@
 #include <utility>
 #include <weft/error.hpp>
 
+#include "process/forked.hpp"
 #include "process/futex.hpp"
 #include "work/pool_core.hpp"
 
@@ -24,7 +25,7 @@ bool PoolCore::cancel(Call& call, const std::string& reason) {
 
 /// Of a call that is not settled. True if it is now.
 bool PoolCore::take_back_or_stop(Call& call, const std::string& reason) {
-  call.more().reason = reason;
+  if (!call.stop_asked) call.more().reason = reason;  // else it stops for what was said first
   if (!take_back(call)) {
     if (call.phase == Phase::sent || call.phase == Phase::running) ask_to_stop(call);
     return false;
@@ -74,6 +75,7 @@ struct PoolCore::StopRequested {
   std::uint32_t slot;
   std::uint64_t serial;
   void operator()() const {
+    if (process::in_forked_child()) return;  // the task is the parent's
     if (const auto still = core.lock()) still->on_stop_requested(slot, serial);
   }
 };
@@ -121,6 +123,7 @@ void PoolCore::stop() {
     closed_reason_ = "the " + options_.what + " was stopped";
   }
   stopped_ = true;
+  drop_waiting();  // before the look at the rings, which hands out what waits
   static_cast<void>(poll_locked());
   for (const auto& peer : peers_) {
     if (peer->state != Peer::State::starting) take_back_what_can_be(*peer);

@@ -1,41 +1,15 @@
 // Who is told when a call settles: callbacks, and those who wait for it among others.
 
 #include <algorithm>
-#include <cstdio>
 #include <utility>
 #include <weft/error.hpp>
 
+#include "work/callback.hpp"
 #include "work/gathering.hpp"
 #include "work/hearing.hpp"
 #include "work/pool_core.hpp"
 
 namespace weft::work {
-
-namespace {
-
-/// A callback may run between two fibers, where there is none to suspend, or on the thread that all others count on.
-thread_local bool in_callback = false;
-
-}  // namespace
-
-void require_may_wait() {
-  if (in_callback || Attendant::is_current()) {
-    throw Error{
-        "a callback of an Execution waits for another: it would wait for itself; submit there, and wait "
-        "elsewhere",
-        {}};
-  }
-}
-
-void run_callback(const std::function<void()>& callback) {
-  const bool was_in_callback = std::exchange(in_callback, true);
-  try {
-    callback();
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "weft: a callback of an Execution threw %s: catch it there\n", error.what());
-  }
-  in_callback = was_in_callback;
-}
 
 /// Those who want to know that `call` has settled: here, or after the lock.
 void PoolCore::tell(Call& call) noexcept {

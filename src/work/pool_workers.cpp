@@ -52,19 +52,21 @@ bool PoolCore::is_worker_needed() const noexcept {
   if (abandoned_) return false;
   if (!queue_.empty()) return true;
   if (closed_) return false;
-  if (count_starting() < count_missing()) return true;
+  if (count_starting() + count_unstarted() < count_missing()) return true;
   if (!watchers_.empty()) return true;  // somebody may wait for a lease
   const auto has_much = [](const Peer* peer) { return peer->sent.size() > 1; };
   return peers_.size() < options_.minimum || std::any_of(serving_.begin(), serving_.end(), has_much);
 }
 
 void PoolCore::start_worker() {
+  std::uint64_t restarts = 0;
   {
     const Section section{*this};
     if (!is_worker_needed()) {
       --starts_posted_;
       return wake_watchers();
     }
+    restarts = restarts_;
   }
   if (options_.kind == WorkerKind::zygote) return start_from_zygote();
   auto spawned = options_.kind == WorkerKind::thread ? spawn_thread() : spawn_worker();
@@ -73,6 +75,7 @@ void PoolCore::start_worker() {
   const Section section{*this};
   --starts_posted_;
   if (!spawned) return start_failed(spawned.fault().message, error_of(spawned.fault()));
+  (*spawned)->outdated = restarts != restarts_;
   adopt(*std::move(spawned));
 }
 
@@ -110,9 +113,13 @@ void PoolCore::start_failed(const std::string& why, std::exception_ptr exact) {
     }
   }
   const std::string message = "a worker of the " + options_.what + " could not start: " + why;
-  if (!queue_.empty()) {
+  // While others serve, one that was only to replace another costs nobody a task.
+  const bool is_replacement = kept_ != 0 && !serving_.empty();
+  if (!queue_.empty() && !is_replacement) {
     settle_with(*queue_.take_any(), is_exact ? exact : std::make_exception_ptr(StartFailed{message}));
   }
+  const auto has_started = [](const Peer* peer) { return peer->is_copy && peer->has_started(); };
+  if (std::any_of(serving_.begin(), serving_.end(), has_started)) circuit_.succeeded();
   const std::uint64_t now = base::now_ns();
   circuit_.failed(now, options_.what, why);
   circuit_.is_open(now) ? give_up_restart() : replace_outdated();
@@ -196,9 +203,10 @@ void PoolCore::begin_serving(Peer& peer, memory::PeerRegion lane, const ring::La
   Attendant::get().cancel(peer.timer);
   start_serving(peer);
   observe(Observation::What::worker_ready, peer);
-  circuit_.succeeded();
+  if (!peer.is_copy) circuit_.succeeded();  // a copy may yet fail
   adapt_spinning();
   if (closed_ && queue_.empty()) return retire(peer);
+  if (peer.outdated) kept_ = std::max(kept_, serving_.size());
   replace_outdated();
   refill();
   unstick_all();
@@ -273,7 +281,11 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
   };
   if (was_starting) {
     tell_end();
-    if (gone->killed || abandoned_) return wake_watchers();
+    if (gone->killed || abandoned_) {
+      replace_outdated();
+      if (!queue_.empty() || options_.minimum != 0) want_workers();
+      return wake_watchers();
+    }
     return start_failed(why_not_started(*gone, status), gone->start_exception);
   }
   // Where nothing is due any more, what a thread has answered since it was told to end finds nobody.
@@ -286,7 +298,10 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     Call& call = *gone->sent.back();
     // From the back, each to the front of the queue: they keep their order.
     const bool may_go_elsewhere = !call.is_pinned() && !gone->killed && gone->violation.empty();
-    if (call.position >= begun && may_go_elsewhere && on_returned(*gone, call)) continue;
+    if (call.position >= begun && may_go_elsewhere && on_returned(*gone, call)) {
+      on_came_back(call);
+      continue;
+    }
     gone->sent.remove(call);
     if (call.position < begun) note_lost(call);
     if (!retry(*gone, call)) lost.push_front(call);
@@ -311,7 +326,8 @@ void PoolCore::bury(Peer& peer, const process::ExitStatus& status) {
     closed_reason_ = "the worker has ended: " + process::describe(status);
     while (!queue_.empty()) settle_with(*queue_.take_any(), std::make_exception_ptr(Closed{closed_reason_}));
   }
-  if (!has_started && !gone->killed) start_failed(why_not_started(*gone, status), gone->start_exception);
+  if (!has_started && !gone->killed && gone->last_words.empty())
+    start_failed(why_not_started(*gone, status), gone->start_exception);
   replace_outdated();
   refill();
   if (!queue_.empty() || options_.minimum != 0) want_workers();

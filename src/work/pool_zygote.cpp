@@ -75,6 +75,7 @@ void PoolCore::start_from_zygote() {
     const Section section{*this};
     if (zygote->state == Zygote::State::ending) {  // the pool has been closed meanwhile, or restarted
       --starts_posted_;
+      replace_outdated();
       if (!queue_.empty()) want_workers();
       return wake_watchers();
     }
@@ -85,6 +86,10 @@ void PoolCore::start_from_zygote() {
 
 base::Result<std::shared_ptr<Zygote>> PoolCore::start_zygote() {
   auto zygote = std::make_shared<Zygote>();
+  {
+    const Section section{*this};
+    zygote->restarts = restarts_;
+  }
   auto sockets = process::socket_pair();
   if (!sockets) return sockets.fault();
   if (options_.output != Output::inherit) {
@@ -115,7 +120,7 @@ base::Result<std::shared_ptr<Zygote>> PoolCore::start_zygote() {
   zygote->end_watch =
       attendant.watch(zygote->child.pidfd.get(), false, [self, zygote] { self->on_zygote_end(zygote); });
   watch_start(zygote);
-  if (abandoned_ || (closed_ && queue_.empty())) end_zygote();
+  if (abandoned_ || (closed_ && queue_.empty()) || zygote->restarts != restarts_) end_zygote();
   return zygote;
 }
 
@@ -292,6 +297,7 @@ void PoolCore::on_forked(Zygote& zygote, const wire::Forked& forked) {
     }
   }
   peer->child = *std::move(child);
+  peer->outdated = zygote.restarts != restarts_;
   WEFT_FAILURE_POINT("parent.fork.adopted");
   if (peer->output) peer->output->begin(peer->id, peer->child.pid);
   Peer& adopted = *peer;
@@ -349,6 +355,7 @@ void PoolCore::on_zygote_end(const std::shared_ptr<Zygote>& zygote) {
   for (std::size_t failed = was_ready ? in_hand : wanted; failed > 0; --failed) {
     start_failed(why, zygote->start_exception);
   }
+  replace_outdated();
   if (!queue_.empty() || options_.minimum != 0) want_workers();
   wake_watchers();
 }

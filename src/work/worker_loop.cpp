@@ -104,7 +104,11 @@ void WorkerLoop::lead() {
     switch (parts_.port.in.peek()) {
       case ring::Peek::frame:
         on_frame();
-        if (leader_epoch_ == epoch) leader_ = Leader::looking;
+        if (leader_epoch_ == epoch) {
+          leader_ = Leader::looking;
+        } else if (!left_) {
+          untell_time();  // of the task that was suspended
+        }
         break;
       case ring::Peek::none:
         idle();
@@ -113,7 +117,6 @@ void WorkerLoop::lead() {
         refuse("the parent published a frame of a length that cannot be");
     }
   }
-  if (!left_) untell_time();
 }
 
 void WorkerLoop::on_frame() {
@@ -240,6 +243,7 @@ inline std::uint64_t WorkerLoop::tell_times(std::uint64_t now) noexcept {
   const std::uint64_t took = (now - last_ticks_) / (untimed == 0 ? 1 : untimed);
   timed_ = done_;
   last_ticks_ = now;
+  if (untimed == 0) return took;
   told_ = &parts_.port.own->run_times[ring::run_times_bucket((took * tick_ns_) >> kNsShift)];
   // Relaxed: for people. This thread alone writes it, so nothing comes between the two.
   told_->store(told_->load(base::relaxed) + untimed, base::relaxed);
@@ -271,12 +275,11 @@ void WorkerLoop::after_reply() noexcept {
 }
 
 void WorkerLoop::untell_time() noexcept {
-  if (timed_ != done_) {
-    ++timed_;  // one less of those that the clock will be read for
-  } else {
-    // Relaxed: as above.
-    told_->store(told_->load(base::relaxed) - 1, base::relaxed);
-  }
+  if (timed_ != done_)
+    return static_cast<void>(++timed_);  // one less of those that the clock will be read for
+  // Relaxed: as above.
+  const std::uint64_t count = told_->load(base::relaxed);
+  told_->store(count - (count != 0 ? 1 : 0), base::relaxed);
 }
 
 void WorkerLoop::ring_if_behind() noexcept {
@@ -294,9 +297,9 @@ bool WorkerLoop::spin() noexcept {
   const std::uint64_t begin = base::ticks();
   if (timed_ != done_) tell_times(begin);
   for (std::uint64_t now = begin; now - begin < budget; now = base::ticks()) {
-    last_ticks_ = now;
     timed_ = done_;
     for (int look = 0; look < 64; ++look) {
+      if (look % 8 == 0) last_ticks_ = base::ticks();  // a task that comes is not to be charged with the wait
       if (parts_.port.in.peek() != ring::Peek::none) {
         if (now - begin > alone) reactor_.spun(true);
         return true;
@@ -320,8 +323,8 @@ void WorkerLoop::idle() {
   }
   if (parts_.port.look().mode() == doorbell::Mode::patient) {
     // It has to be told now, and wants this core.
-    ring_if_behind();
     if (timed_ != done_) tell_times(base::ticks());
+    ring_if_behind();
     reactor_.set_spin_limit(0);
   } else if (spin()) {
     return;

@@ -43,6 +43,7 @@ struct Zygote {
   base::UniqueFd control;
   std::shared_ptr<WorkerOutput> output;  ///< of its initializer; null with Output::inherit
   State state = State::starting;
+  std::uint64_t restarts = 0;               ///< the pool's, when it was started: what it makes is as of then
   std::size_t wanted = 0;                   ///< workers that it has not been asked for yet
   std::deque<std::unique_ptr<Peer>> asked;  ///< this side of those that it has been asked for, in their order
   /// This side of a worker that it has not been asked for, and that worker's end of its control socket.

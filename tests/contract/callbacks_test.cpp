@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <exception>
 #include <mutex>
 #include <stdexcept>
@@ -49,7 +50,7 @@ class Callbacks : public testing::TestWithParam<WorkerKind> {
 };
 
 TEST_P(Callbacks, finally_is_for_values_and_failures) {
-  int called = 0;
+  std::atomic<int> called = 0;
   auto value = pool.submit<identity>(1);
   value.finally([&] { ++called; });
   auto failure = pool.submit<refuse>();

@@ -34,7 +34,7 @@ std::int64_t pid_behind(TaskScope& scope, const std::string& gate) {
 void nap() { std::this_thread::sleep_for(std::chrono::milliseconds{3}); }
 
 Execution<std::int64_t> begun(Execution<std::int64_t> execution) {
-  while (execution.progress().done == 0) std::this_thread::yield();
+  until_begun(execution);
   return execution;
 }
 
@@ -120,7 +120,9 @@ TEST(Worker, fails_what_is_unfinished_when_it_is_killed) {
     try {
       each.get();
       ADD_FAILURE() << "it ran";
-    } catch (const Error& error) {
+    } catch (const WorkerKilled& error) {
+      EXPECT_FALSE(error.verdict().may_have_run) << error.what();
+    } catch (const Closed& error) {
       EXPECT_FALSE(error.verdict().may_have_run) << error.what();
     }
   }
@@ -196,8 +198,9 @@ TEST(Worker, that_is_killed_never_runs_what_is_said_not_to_have_run) {
 }
 
 TEST(Worker, can_be_killed_before_it_has_started) {
+  const Gate gate;
   Worker worker;
-  auto never = worker.submit<own_pid>();
+  auto never = worker.submit<pid_behind>(gate.path());
   worker.kill();
   EXPECT_THROW(never.get(), Error);
   worker.shutdown();

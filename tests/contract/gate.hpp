@@ -7,6 +7,8 @@
 #include <fstream>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <weft/weft.hpp>
 
 namespace weft::contract {
 
@@ -36,6 +38,18 @@ inline int behind(std::string path, int value) {
   std::ifstream{path}.get();
   if (value < 0) throw std::out_of_range{"below zero"};
   return value;
+}
+
+/// The same, saying that it has begun.
+inline int told_behind(TaskScope& scope, const std::string& path, int value) {
+  scope.progress(1);
+  return behind(path, value);
+}
+
+/// Of a task that says so by its progress. That a worker has it does not mean that it has begun.
+template <class R>
+void until_begun(Execution<R>& execution) {
+  while (execution.progress().done == 0) std::this_thread::yield();
 }
 
 }  // namespace weft::contract

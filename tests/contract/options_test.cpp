@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <set>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
@@ -98,6 +99,38 @@ TEST(TaskOptions, with_a_run_limit_count_from_the_tasks_own_start) {
   auto quick = pool.with({.run_limit = 250ms}).submit<identity>(3);
   EXPECT_EQ(quick.get(), 3);
   before.get();
+}
+
+void start_slowly() { std::this_thread::sleep_for(500ms); }
+
+/// The only worker, stopped: it has a task that it does not begin.
+std::int64_t stopped_worker(weft::Pool& pool) {
+  const std::int64_t pid = pool.submit<own_pid>().get();
+  ::kill(static_cast<pid_t>(pid), SIGSTOP);
+  return pid;
+}
+
+TEST(TaskOptions, with_a_run_limit_begin_anew_where_the_worker_died_before_the_task_began) {
+  weft::Pool pool{{.limit = 1, .worker = {.initializer = weft::initializer<start_slowly>}}};
+  const std::int64_t pid = stopped_worker(pool);
+  auto execution = pool.with({.run_limit = 200ms}).submit<identity>(5);
+  ::kill(static_cast<pid_t>(pid), SIGKILL);
+  EXPECT_EQ(execution.get(), 5) << "it waited for longer than it may run";
+}
+
+TEST(TaskOptions, with_a_stop_that_came_before_the_worker_died_are_not_run_elsewhere) {
+  weft::Pool pool{{.limit = 1}};
+  const std::int64_t pid = stopped_worker(pool);
+  std::stop_source stop;
+  auto execution = pool.with({.stop = stop.get_token()}).submit<until_told_to_stop>();
+  auto late = pool.with({.deadline = std::chrono::steady_clock::now() + 50ms}).submit<until_told_to_stop>();
+  stop.request_stop();
+  std::this_thread::sleep_for(100ms);
+  ::kill(static_cast<pid_t>(pid), SIGKILL);
+  EXPECT_THROW(execution.get(), weft::Cancelled);
+  EXPECT_THROW(late.get(), weft::TimedOut);
+  EXPECT_EQ(pool.submit<identity>(1).get(), 1);
+  EXPECT_EQ(pool.status().timed_out, 1U);
 }
 
 TEST(TaskOptions, with_stop_after_ask_the_task_to_stop) {

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <fstream>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -146,6 +147,63 @@ TEST(RestartOfExec, leaves_the_workers_that_are_there_where_no_others_start) {
   EXPECT_EQ(pool.submit<identity>(1).get(), 1);
 }
 
+/// The zygote has as many descriptors then as it may have; a copy needs more.
+void let_copies_fail_once_marked() {
+  const char* const file = std::getenv("WEFT_TEST_MARK");
+  if (file != nullptr && ::access(file, F_OK) != 0) return;
+  while (::dup(0) < 28) {
+  }
+}
+
+TEST(RestartOfZygote, leaves_the_workers_that_are_there_where_no_copies_start) {
+  const weft::crash::Scratch scratch;
+  const std::string file = scratch.file("broken");
+  weft::PoolOptions options{.limit = 3, .minimum = 3, .worker = {.kind = weft::WorkerKind::zygote}};
+  options.worker.limits.open_files = 32;
+  options.worker.initializer = weft::initializer<let_copies_fail_once_marked>;
+  options.worker.environment = {{"WEFT_TEST_MARK=" + file}};
+  weft::Pool pool{options};
+  until_there_are(pool, 3);
+  for (int i = 0; i < 30; ++i) EXPECT_EQ(pool.submit<identity>(i).get(), i);
+  const std::set<std::int64_t> before = pids_of(pool);
+  append(file, 'x');
+  pool.restart();
+  while (pool.status().workers_outdated != 0) std::this_thread::sleep_for(1ms);
+  EXPECT_EQ(pool.submit<identity>(1).get(), 1);
+  std::size_t left = 0;
+  for (const std::int64_t pid : pids_of(pool)) left += before.contains(pid) ? 1 : 0;
+  EXPECT_EQ(left, 2U) << "one was tried";
+}
+
+std::string version;
+void read_version() { std::getline(std::ifstream{std::getenv("WEFT_TEST_MARK")}, version); }
+std::string own_version() { return version; }
+
+// Those that are on their way are as of before, too.
+TEST_P(Restart, replaces_what_is_just_being_started) {
+  const weft::crash::Scratch scratch;
+  const std::string file = scratch.file("version");
+  std::ofstream{file} << "old";
+  weft::PoolOptions options = of(4);
+  options.worker.initializer = weft::initializer<read_version>;
+  options.worker.environment = {{"WEFT_TEST_MARK=" + file}};
+  for (int round = 0; round < 20; ++round) {
+    std::ofstream{file} << "old";
+    weft::Pool pool{options};
+    std::vector<weft::Execution<void>> load;
+    for (int i = 0; i < 8; ++i) load.push_back(pool.submit<nap>(1));
+    if (round % 2 == 0) load.front().wait();
+    std::this_thread::sleep_for(std::chrono::microseconds{200 * round});
+    std::ofstream{file} << "new";
+    pool.restart();
+    while (pool.status().workers_outdated != 0) std::this_thread::sleep_for(1ms);
+    until_there_are(pool, 4);
+    while (pool.status().workers_outdated != 0) std::this_thread::sleep_for(1ms);
+    for (auto& each : load) each.get();
+    for (auto& each : pool.broadcast<own_version>()) EXPECT_EQ(each.get(), "new") << round;
+  }
+}
+
 // Stopping early.
 
 class StopEarly : public testing::TestWithParam<weft::WorkerKind> {};
@@ -154,10 +212,10 @@ INSTANTIATE_TEST_SUITE_P(Kinds, StopEarly, testing::ValuesIn(kKindsBeside), kKin
 TEST_P(StopEarly, drops_what_waits_and_lets_finish_what_runs) {
   weft::Pool pool{{.limit = 2, .worker = {.kind = GetParam()}}};
   const Gate gates[2];
-  auto one = pool.submit<behind>(gates[0].path(), 1);
-  auto two = pool.submit<behind>(gates[1].path(), 2);
-  while (pool.status().workers_busy != 2) std::this_thread::yield();
-  EXPECT_FALSE(one.wait_for(50ms));
+  auto one = pool.submit<weft::contract::told_behind>(gates[0].path(), 1);
+  auto two = pool.submit<weft::contract::told_behind>(gates[1].path(), 2);
+  weft::contract::until_begun(one);
+  weft::contract::until_begun(two);
   std::vector<weft::Execution<int>> behind_them;
   for (int i = 0; i < 100; ++i) behind_them.push_back(pool.submit<identity>(i));
   EXPECT_TRUE(pool.is_running());
@@ -187,8 +245,8 @@ TEST_P(StopEarly, drops_what_waits_for_one_worker_alone) {
   weft::Pool pool{{.limit = 1, .worker = {.kind = GetParam()}}};
   const Gate gate;
   weft::Lease lease = pool.lease();
-  auto runs = lease.submit<behind>(gate.path(), 1);
-  EXPECT_FALSE(runs.wait_for(50ms));
+  auto runs = lease.submit<weft::contract::told_behind>(gate.path(), 1);
+  weft::contract::until_begun(runs);
   std::vector<weft::Execution<int>> waiting;
   for (int i = 0; i < 1'000; ++i) waiting.push_back(lease.submit<identity>(i));
   pool.stop();

@@ -11,6 +11,7 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/gate.hpp"
 #include "contract/kinds.hpp"
 
 namespace weft::contract {
@@ -19,11 +20,13 @@ namespace {
 using namespace std::chrono_literals;
 
 int until_stopped(TaskScope& scope) {
+  scope.progress(1);
   const std::stop_token stop = scope.stop_token();
   while (!stop.stop_requested()) std::this_thread::yield();
   return 42;
 }
 int until_thrown_out(TaskScope& scope) {
+  scope.progress(1);
   for (;;) scope.throw_if_stop_requested();
 }
 int until_called_back(TaskScope& scope) {
@@ -36,23 +39,19 @@ int until_called_back(TaskScope& scope) {
                                       changed.notify_all();
                                     }};
   std::unique_lock lock{mutex};
+  scope.progress(1);
   changed.wait(lock, [&] { return called; });
   return 7;
 }
 int late_question(TaskScope& scope, int ms) {
+  scope.progress(1);
   std::this_thread::sleep_for(std::chrono::milliseconds{ms});
   return scope.stop_token().stop_requested() ? 1 : 0;
 }
-int heedless(int ms) {
+int heedless(TaskScope& scope, int ms) {
+  scope.progress(1);
   std::this_thread::sleep_for(std::chrono::milliseconds{ms});
   return 5;
-}
-
-/// Waits until a worker has begun it.
-template <class R>
-void until_running(Pool& pool, Execution<R>& execution) {
-  while (pool.status().running == 0) std::this_thread::yield();
-  EXPECT_FALSE(execution.wait_for(100ms));  // sent, so it begins soon
 }
 
 std::string with_number(int number, const std::string& text) { return std::to_string(number) + text; }
@@ -90,7 +89,7 @@ TEST_P(Cancelling, at_the_very_moment_of_the_beginning_loses_nobodys_arguments) 
 TEST_P(Stop, is_requested_of_a_task_that_runs) {
   Pool pool{options()};
   auto execution = pool.submit<until_stopped>();
-  until_running(pool, execution);
+  until_begun(execution);
   EXPECT_FALSE(execution.cancel("enough"));
   EXPECT_EQ(execution.get(), 42) << "what it returns is its value";
   EXPECT_FALSE(execution.cancel("again")) << "it is done";
@@ -99,7 +98,7 @@ TEST_P(Stop, is_requested_of_a_task_that_runs) {
 TEST_P(Stop, that_is_heeded_by_throwing_gives_the_callers_reason) {
   Pool pool{options()};
   auto execution = pool.submit<until_thrown_out>();
-  until_running(pool, execution);
+  until_begun(execution);
   EXPECT_FALSE(execution.cancel("nobody wants it any more"));
   try {
     execution.get();
@@ -113,7 +112,7 @@ TEST_P(Stop, that_is_heeded_by_throwing_gives_the_callers_reason) {
 TEST_P(Stop, calls_the_callbacks_of_its_token) {
   Pool pool{options()};
   auto execution = pool.submit<until_called_back>();
-  until_running(pool, execution);
+  until_begun(execution);
   execution.cancel();
   EXPECT_EQ(execution.get(), 7);
 }
@@ -121,7 +120,7 @@ TEST_P(Stop, calls_the_callbacks_of_its_token) {
 TEST_P(Stop, is_seen_by_a_task_that_asks_for_its_token_later) {
   Pool pool{options()};
   auto execution = pool.submit<late_question>(300);
-  until_running(pool, execution);
+  until_begun(execution);
   execution.cancel();
   EXPECT_EQ(execution.get(), 1);
   EXPECT_EQ(pool.submit<late_question>(0).get(), 0) << "the next task in its slot is not meant";
@@ -130,7 +129,7 @@ TEST_P(Stop, is_seen_by_a_task_that_asks_for_its_token_later) {
 TEST_P(Stop, does_nothing_to_a_task_that_does_not_look) {
   Pool pool{options()};
   auto execution = pool.submit<heedless>(300);
-  until_running(pool, execution);
+  until_begun(execution);
   EXPECT_FALSE(execution.cancel("in vain"));
   EXPECT_EQ(execution.get(), 5);
 }

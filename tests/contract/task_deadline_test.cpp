@@ -52,7 +52,7 @@ std::vector<std::string> waits_of_each_kind() {
 }
 
 /// Whose only worker is there, so that a task begins long before this is over.
-constexpr auto kSoon = 200ms;
+constexpr auto kSoon = 500ms;
 
 class TaskDeadline : public testing::TestWithParam<weft::WorkerKind> {
  protected:

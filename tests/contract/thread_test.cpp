@@ -354,6 +354,23 @@ TEST(Thread, is_told_that_it_took_too_long_to_start) {
   pool.shutdown();
 }
 
+TEST(Thread, that_took_too_long_to_start_is_followed_by_another) {
+  const Gate gate;
+  start_gate = &gate;
+  weft::PoolOptions options = threads();
+  options.limit = 1;
+  options.worker.start_timeout = 20ms;
+  options.worker.initializer = weft::initializer<start_slowly>;
+  weft::Pool pool{options};
+  auto first = pool.submit<square>(1);
+  auto second = pool.submit<square>(2);
+  EXPECT_THROW(first.get(), weft::StartFailed);
+  gate.open();
+  EXPECT_THROW(second.get(), weft::StartFailed) << "the next is tried, and as slow";
+  gate.open();
+  pool.shutdown();
+}
+
 TEST(Thread, has_signals_blocked) {
   weft::Pool pool{threads()};
   EXPECT_TRUE(pool.submit([] {

@@ -23,6 +23,7 @@ void forever() {
   for (;;) std::this_thread::sleep_for(1s);
 }
 void until_told_to_stop(weft::TaskScope& scope) {
+  scope.progress(1);
   for (;;) scope.throw_if_stop_requested();
 }
 void fails_when_told_to_stop(weft::TaskScope& scope) {
@@ -84,9 +85,10 @@ TEST(TimedOut, is_no_name_for_other_ends_of_a_task_that_is_late) {
 
 TEST(TimedOut, is_not_what_a_task_ended_with_that_was_cancelled_in_time) {
   weft::Pool pool{{.limit = 1}};
-  const auto deadline = std::chrono::steady_clock::now() + 300ms;
+  pool.submit<identity>(1).get();
+  const auto deadline = std::chrono::steady_clock::now() + 1s;
   auto execution = pool.with({.deadline = deadline}).submit<until_told_to_stop>();
-  while (pool.status().running == 0) std::this_thread::yield();
+  weft::contract::until_begun(execution);
   execution.cancel("not needed");
   execution.wait();
   std::this_thread::sleep_until(deadline);

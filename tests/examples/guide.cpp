@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -46,9 +47,9 @@ require(length == 19, "the length of the URL");
 }
 
 void spatie() {
-int sum = 0;
-int refused = 0;
-int late = 0;
+std::atomic<int> sum = 0;  // callbacks may run at the same time
+std::atomic<int> refused = 0;
+std::atomic<int> late = 0;
 weft::Pool pool{{.limit = 20}};                        // spatie: Pool::create()->concurrency(20)
 std::vector<weft::Execution<int>> all;
 for (int i = 0; i < 50; ++i) {

@@ -135,18 +135,20 @@ TEST_P(TaskDeadlineBeside, ends_what_waits_for_the_submitter_and_loses_nothing) 
   EXPECT_EQ(execution.get(), (std::vector<std::string>{"deadline", "deadline", "asked to stop", "77"}));
 }
 
-/// Has a task of its own, which says nothing.
+/// Has a task of its own, which says nothing; its end would close the channel, so it is told when to.
 std::string waits_for_own_task() {
   weft::Pool own{{.limit = 1, .worker = {.kind = weft::WorkerKind::thread}}};
   auto silent = own.submit([](weft::TaskScope& scope) {
     auto parent = scope.channel<int, int>();
+    auto end = scope.channel<int, int>("end");
     const std::string there = outcome([&] { return parent.receive() != 0; });
-    while (!parent.try_receive()) weft::sleep_for(1ms);  // its end would close the channel
+    while (!end.try_receive()) weft::sleep_for(1ms);
     return there;
   });
   auto channel = silent.channel<int, int>();
+  auto end = silent.channel<int, int>("end");
   const std::string here = outcome([&] { return channel.receive() != 0; });
-  channel.send(1);
+  end.send(1);
   return here + ", " + silent.get();
 }
 TEST_P(TaskDeadlineBeside, ends_what_waits_for_a_task_of_the_tasks) {

@@ -200,6 +200,14 @@ class WEFT_EXPORT Pool : public detail::Submitter<Pool> {
       executions.push_back(detail::Pinned{core(), task_options(), worker}.submit<Function>(args...));
     return executions;
   }
+  /// The same with whatever submit() takes: an aggregate, a lambda and its arguments, a named task and its arguments.
+  template <class Task, class... Args>
+  auto broadcast(const Task& task, const Args&... args) {
+    std::vector<decltype(this->submit(task, args...))> executions;
+    for (const std::uint64_t worker : detail::worker_ids(core()))
+      executions.push_back(detail::Pinned{core(), task_options(), worker}.submit(task, args...));
+    return executions;
+  }
   /// A worker of one's own for a while. Suspends until there is one with nothing to do. A pool whose workers are all leased
   /// runs nothing else. Throws Closed, StartFailed.
   [[nodiscard]] Lease lease();

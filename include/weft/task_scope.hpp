@@ -50,7 +50,8 @@ class WEFT_EXPORT TaskScope {
   }
 
   /// Tells the submitter how far the task is (Execution::progress()). May be called as often as one likes: it is sent
-  /// on every 100 us at the most, the latest, and always before the task's end. Threads: the task's own.
+  /// on every 100 us at the most, the latest, and always when the worker goes to sleep and before the task's end.
+  /// Threads: the task's own.
   void progress(std::uint64_t done, std::uint64_t total = 0) { tell_progress({done, total}); }
 
   /// What this worker's tasks keep for each other; its initializer has it too. Threads: any.

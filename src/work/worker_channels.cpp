@@ -162,7 +162,7 @@ void WorkerChannels::tell(std::uint64_t call, const Progress& progress) {
   Talk& talk = talk_of(call);
   loop_.ends_matter_ = true;
   talk.progress = progress;
-  talk.untold = true;
+  if (!std::exchange(talk.untold, true)) ++untold_;
   if (base::ticks() - talk.told_ticks >= progress_ticks()) tell_now(call, talk);
 }
 
@@ -174,9 +174,16 @@ void WorkerChannels::tell_now(std::uint64_t call, Talk& talk) {
   const std::array<std::uint64_t, 2> words{talk.progress.done, talk.progress.total};
   // Where there is no room the next one will do.
   if (!loop_.parts_.port.send(header, {}, std::as_bytes(std::span{words}))) return;
-  talk.untold = false;
+  if (std::exchange(talk.untold, false)) --untold_;
   talk.told_ticks = base::ticks();
   loop_.after_channel_frame();
+}
+
+void WorkerChannels::tell_held_back() {
+  if (untold_ == 0) return;
+  for (auto& [call, talk] : talks_) {
+    if (talk.untold) tell_now(call, talk);
+  }
 }
 
 void WorkerChannels::end(std::uint64_t call) {
@@ -196,6 +203,7 @@ void WorkerChannels::end(std::uint64_t call) {
     tell_now(call, talk);
     if (talk.untold && !loop_.wait_for_room()) break;
   }
+  if (talk.untold) --untold_;
   talks_.erase(call);
   last_ = nullptr;
 }

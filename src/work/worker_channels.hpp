@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -44,6 +45,8 @@ class WorkerChannels : public std::enable_shared_from_this<WorkerChannels> {
   /// Throws ArgumentError if the task has it already, or too many.
   std::shared_ptr<WorkerEnd> open(std::uint64_t call, const detail::ChannelName& name);
   void tell(std::uint64_t call, const Progress& progress);
+  /// The worker is about to sleep: what of that came too soon after what was told before is told now.
+  void tell_held_back();
   /// The parent's end of a channel says something. Nothing happens if the task has ended. False if it does not hold.
   [[nodiscard]] bool on_frame(const wire::FrameHeader& header, std::span<const std::byte> body,
                               std::vector<Buffer>& attachments);
@@ -79,6 +82,7 @@ class WorkerChannels : public std::enable_shared_from_this<WorkerChannels> {
   std::unordered_map<std::uint64_t, Talk> talks_;
   std::uint64_t last_call_ = 0;  ///< whose talk `last_` is
   Talk* last_ = nullptr;
+  std::size_t untold_ = 0;  ///< talks with progress that is held back
   bool has_courier_ = false;
   std::mutex mutex_;  // guards all below
   std::vector<std::shared_ptr<WorkerEnd>> due_;

@@ -278,8 +278,7 @@ void WorkerLoop::untell_time() noexcept {
   if (timed_ != done_)
     return static_cast<void>(++timed_);  // one less of those that the clock will be read for
   // Relaxed: as above.
-  const std::uint64_t count = told_->load(base::relaxed);
-  told_->store(count - (count != 0 ? 1 : 0), base::relaxed);
+  if (told_->load(base::relaxed) != 0) told_->store(told_->load(base::relaxed) - 1, base::relaxed);
 }
 
 void WorkerLoop::ring_if_behind() noexcept {
@@ -372,6 +371,7 @@ bool WorkerLoop::arm() noexcept {
   if (exchange_.returns_waiting() != 0 && exchange_.flush_returns(parts_.port)) {
     parts_.port.ring_if_asleep();
   }
+  if (channels_) channels_->tell_held_back();
   ring_if_behind();
   tell_done();
   sleeper_.arm(doorbell::Mode::urgent);

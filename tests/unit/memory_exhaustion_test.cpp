@@ -1,11 +1,18 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <optional>
@@ -151,6 +158,33 @@ TEST(Exhaustion, of_the_control_group_is_asked_for_before_each_chunk) {
   EXPECT_TRUE(is_exhausted(refused.fault(), "memory.max"));
   headroom.reset();
   EXPECT_TRUE(arena.allocate(16 * kMiB));
+}
+
+/// From here on fallocate fails with `error` in this process: a machine that has promised all that it may cannot be had for a test.
+void let_fallocate_fail(int error) {
+  std::array<sock_filter, 4> code{{
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_fallocate, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | static_cast<std::uint32_t>(error)),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  }};
+  sock_fprog program{static_cast<unsigned short>(code.size()), code.data()};
+  CHILD_EXPECT(::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+  CHILD_EXPECT(::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+TEST(Exhaustion, of_what_the_system_may_promise_is_named_and_leaves_what_is_there_usable) {
+  EXPECT_TRUE(succeeds_in_child([] {
+    Result<OwnedRegion> before = OwnedRegion::create("weft-test", kMiB);
+    CHILD_EXPECT(before);
+    let_fallocate_fail(ENOSPC);
+    Result<OwnedRegion> region = OwnedRegion::create("weft-test", kMiB);
+    CHILD_EXPECT(!region && is_exhausted(region.fault(), "vm.overcommit_memory"));
+    CHILD_EXPECT(region.fault().error == ENOSPC);
+    Result<base::UniqueFd> offered = OwnedRegion::offer("weft-test", kMiB);
+    CHILD_EXPECT(!offered && is_exhausted(offered.fault(), "vm.overcommit_memory"));
+    std::memset(before->data(), 1, before->bytes());
+  }));
 }
 
 TEST(Exhaustion, is_put_off_by_a_smaller_chunk) {

@@ -97,8 +97,7 @@ void WorkerLoop::serve() {
 void WorkerLoop::lead() {
   const std::uint64_t epoch = ++leader_epoch_;
   leader_ = Leader::looking;
-  // What was done before may have been followed by a sleep.
-  timed_ = done_;
+  timed_ = done_;  // what was done before may have been followed by a sleep
   last_ticks_ = base::ticks();
   while (leader_epoch_ == epoch) {
     switch (parts_.port.in.peek()) {
@@ -296,14 +295,15 @@ bool WorkerLoop::spin() noexcept {
   const std::uint64_t begin = base::ticks();
   if (timed_ != done_) tell_times(begin);
   for (std::uint64_t now = begin; now - begin < budget; now = base::ticks()) {
+    last_ticks_ = now;
     timed_ = done_;
     for (int look = 0; look < 64; ++look) {
-      if (look % 8 == 0) last_ticks_ = base::ticks();  // a task that comes is not to be charged with the wait
       if (parts_.port.in.peek() != ring::Peek::none) {
         if (now - begin > alone) reactor_.spun(true);
         return true;
       }
       base::spin_pause();  // a look that comes while the parent writes takes the line away from it
+      if (look % 8 == 7) last_ticks_ = base::ticks();  // a task is not charged with the wait for it
     }
     if (reactor_.others_ready()) return false;
     if (now - begin > alone) {

@@ -8,12 +8,12 @@
 namespace weft::work {
 
 /// Whether starting workers is worth another attempt, as a circuit breaker tells (M. Nygard, "Release It!"): the fifth start
-/// that fails within base::kCircuitWindowNs opens it for so long. After that one start may try, and its failure opens it at once.
+/// that fails within base::kCircuitWindowNs opens it for so long. After that starts are tried again, and the first that fails opens it at once.
 ///
 /// Owner: a pool. Threads: one at a time.
 class StartCircuit {
  public:
-  /// No start is to be tried; reason() says why. Once the time is over, the next start decides.
+  /// No start is to be tried; reason() says why. Once the time is over, the next start that ends decides.
   bool is_open(std::uint64_t now_ns) noexcept;
   /// `what` could not start a worker, since `why`.
   void failed(std::uint64_t now_ns, const std::string& what, const std::string& why);

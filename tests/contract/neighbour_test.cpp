@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
@@ -247,6 +248,9 @@ TEST(Neighbour, tells_a_forked_child_that_it_cannot_use_what_its_parent_has) {
   auto finished = pool.submit<identity>(5);
   finished.wait();
   auto unfinished = pool.submit([] { std::this_thread::sleep_for(300ms); });
+  std::stop_source stop;
+  auto heeding = pool.with({.stop = stop.get_token()}).submit<identity>(6);
+  weft::AnyStop late = weft::stop_after(1h);
   EXPECT_EQ(in_forked_child([&] {
               bool good = says_fork([&] { static_cast<void>(pool.submit<identity>(1)); });
               good = says_fork([&] { weft::Pool another{{.limit = 1}}; }) && good;
@@ -258,12 +262,15 @@ TEST(Neighbour, tells_a_forked_child_that_it_cannot_use_what_its_parent_has) {
               good = says_fork([] { weft::Buffer{100}; }) && good;
               good = finished.get() == 5 && good;  // what has come has come
               // What ends with the child's stack must not end the parent's workers.
+              stop.request_stop();
+              const weft::AnyStop nobodys = std::move(late);
               const weft::Pool ended = std::move(pool);
               const auto dropped = std::move(unfinished);
               return good;
             }),
             0);
   unfinished.get();
+  EXPECT_EQ(heeding.get(), 6) << "the child's stop is the child's";
   EXPECT_EQ(pool.submit<own_pid>().get(), pid) << "the parent's worker is still there";
 }
 

@@ -63,8 +63,7 @@ std::string limit_behind(Step step, int error) {
       return "the system's open files (fs.file-max) are used up; raise it with `sysctl fs.file-max`";
     case ENOSPC:
       return "the system may promise no more shared memory (vm.overcommit_memory, vm.overcommit_ratio, or "
-             "the "
-             "size of its tmpfs); add memory or swap, or raise them with `sysctl`";
+             "the size of its tmpfs); add memory or swap, or raise them with `sysctl`";
     case EAGAIN:
       return limit_text("RLIMIT_MEMLOCK", RLIMIT_MEMLOCK, " bytes") +
              " is met; raise it with `ulimit -l` or setrlimit";

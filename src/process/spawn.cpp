@@ -30,6 +30,7 @@ namespace {
 
 using base::Fault;
 using base::Result;
+using base::UniqueFd;
 
 /// Names of sysexits.h, from EX__BASE on.
 constexpr const char* kSysexits[] = {"EX_USAGE",    "EX_DATAERR",     "EX_NOINPUT",  "EX_NOUSER",
@@ -37,7 +38,6 @@ constexpr const char* kSysexits[] = {"EX_USAGE",    "EX_DATAERR",     "EX_NOINPU
                                      "EX_OSFILE",   "EX_CANTCREAT",   "EX_IOERR",    "EX_TEMPFAIL",
                                      "EX_PROTOCOL", "EX_NOPERM",      "EX_CONFIG"};
 static_assert(EX_CONFIG == EX__MAX && std::size(kSysexits) == EX__MAX - EX__BASE + 1);
-using base::UniqueFd;
 
 constexpr int kFirstUnsharedFd = 3;
 

@@ -94,8 +94,8 @@ constexpr bool is_relayed(std::uint64_t ticket) noexcept { return (ticket & kRel
 struct BlockReference {
   std::uint64_t loan = 0;   ///< the owner's id of the loan, given back with Kind::release
   std::uint32_t chunk = 0;  ///< the owner's id of the chunk
-  std::uint32_t owner =
-      0;  ///< 0: the sender's arena; 1: the receiver's own, handed back; 2: a descriptor, no block
+  /// 0: the sender's arena; 1: the receiver's own, handed back; 2: a descriptor, no block.
+  std::uint32_t owner = 0;
   std::uint64_t offset = 0;  ///< bytes into the chunk
   std::uint64_t length = 0;  ///< bytes
 };

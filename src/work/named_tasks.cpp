@@ -102,8 +102,8 @@ std::string describe_unknown_task(bool named) {
   }
   return binary +
          " does not contain it: a task for another binary must be named, WEFT_TASK(name, "
-         "function) "
-         "there and weft::named<Result(Arguments...)>(\"name\") here; a task of a plug-in needs the plug-in "
+         "function) there and weft::named<Result(Arguments...)>(\"name\") here; a task of a plug-in needs "
+         "the plug-in "
          "loaded there";
 }
 

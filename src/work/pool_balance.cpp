@@ -134,8 +134,7 @@ bool PoolCore::can_grow() const noexcept { return peers_.size() + starts_posted_
 void PoolCore::start_another() {
   const bool on_its_way = starts_posted_ != 0 || peers_.size() > serving_.size();
   if (closed_ || on_its_way || !can_grow() || circuit_.is_open(base::now_ns())) return;
-  ++starts_posted_;
-  Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
+  start_one_more();
 }
 
 /// Nothing has come from anybody for as long as somebody has spun.

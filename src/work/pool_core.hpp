@@ -298,6 +298,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
   // Control plane: pool_workers.cpp, on the attendant's thread.
   void want_workers();
+  void start_one_more();
   [[nodiscard]] bool is_worker_needed() const noexcept;
   void start_worker();
   base::Result<std::unique_ptr<Peer>> spawn_worker();
@@ -386,8 +387,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   Attendant::Timer check_timer_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::size_t starts_posted_ = 0;
-  std::uint64_t restarts_ = 0;
-  std::size_t kept_ = 0;  ///< so many workers shall there be while they are replaced; 0 otherwise
+  std::uint64_t restarts_ = 0;  ///< how often restart() was called
+  std::size_t kept_ = 0;        ///< so many workers shall there be while they are replaced; 0 otherwise
   std::uint64_t last_peer_id_ = 0;
   StartCircuit circuit_;
   bool closed_ = false;

@@ -47,10 +47,7 @@ void PoolCore::replace_outdated() {
   // Copies do not say when they have started.
   if (count_unstarted() != 0) check_later();
   std::size_t under_way = count_starting() + count_unstarted() + starts_posted_;
-  for (; under_way < count_missing() && can_grow(); ++under_way) {
-    ++starts_posted_;
-    Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
-  }
+  for (; under_way < count_missing() && can_grow(); ++under_way) start_one_more();
 }
 
 /// Of the workers that the pool is to have while they are replaced, those that have not started yet.

@@ -33,18 +33,22 @@ void PoolCore::want_workers() {
   std::size_t under_way = count_starting() + starts_posted_;
   std::size_t all = peers_.size() + starts_posted_;
   while ((under_way < queue_.size_of_ready() || all < options_.minimum) && all < options_.limit) {
-    ++starts_posted_;
+    start_one_more();
     ++under_way;
     ++all;
-    if (!ask_at_once()) Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
   }
+}
+
+/// It counts in starts_posted_ until it has been made, or could not.
+void PoolCore::start_one_more() {
+  ++starts_posted_;
+  if (!ask_at_once()) Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
 }
 
 void PoolCore::warm_up() {
   if (options_.kind == WorkerKind::caller) return;
   const Section section{*this};
-  ++starts_posted_;
-  Attendant::get().post([self = shared_from_this()] { self->start_worker(); });
+  start_one_more();
 }
 
 /// False if what a worker was wanted for has been done meanwhile, or will not be.
@@ -118,6 +122,7 @@ void PoolCore::start_failed(const std::string& why, std::exception_ptr exact) {
   if (!queue_.empty() && !is_replacement) {
     settle_with(*queue_.take_any(), is_exact ? exact : std::make_exception_ptr(StartFailed{message}));
   }
+  // A copy's start has succeeded once it does something, which is seen here: nobody looked before.
   const auto has_started = [](const Peer* peer) { return peer->is_copy && peer->has_started(); };
   if (std::any_of(serving_.begin(), serving_.end(), has_started)) circuit_.succeeded();
   const std::uint64_t now = base::now_ns();

@@ -19,21 +19,13 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "contract/talking_tasks.hpp"
+
 using namespace std::chrono_literals;
 using boost::fibers::fiber;
+using weft::contract::add_to_each;
 
 namespace {
-
-/// Adds to each number that comes, until there are no more; gives how many came.
-int adder(weft::TaskScope& scope, int more) {
-  auto parent = scope.channel<int, int>();
-  int count = 0;
-  try {
-    for (;; ++count) parent.send(parent.receive() + more);
-  } catch (const weft::Closed&) {
-  }
-  return count;
-}
 
 /// What is the same for contexts of both kinds.
 class EachContext : public testing::TestWithParam<weft::WorkerKind> {
@@ -46,7 +38,7 @@ INSTANTIATE_TEST_SUITE_P(Of, EachContext, testing::Values(weft::WorkerKind::exec
                          });
 
 TEST_P(EachContext, has_a_channel_and_an_end) {
-  auto context = weft::start_context<adder, int, int>(options(), 10);
+  auto context = weft::start_context<add_to_each, int, int>(options(), 10);
   for (int i = 0; i < 100; ++i) {
     context.channel().send(i);
     EXPECT_EQ(context.channel().receive(), i + 10);
@@ -87,7 +79,7 @@ TEST_P(EachContext, tells_what_its_task_threw) {
 }
 
 TEST(Context, is_a_process) {
-  auto context = weft::start_context<adder, int, int>({}, 10);
+  auto context = weft::start_context<add_to_each, int, int>({}, 10);
   context.channel().send(1);
   EXPECT_EQ(context.channel().receive(), 11);
   EXPECT_GT(context.pid(), 0);
@@ -111,7 +103,7 @@ TEST(Context, tells_how_it_ended) {
   }
   weft::ContextOptions nowhere;
   nowhere.worker.binary = "/nowhere/program";
-  auto missing = weft::start_context<adder, int, int>(nowhere, 1);
+  auto missing = weft::start_context<add_to_each, int, int>(nowhere, 1);
   EXPECT_THROW(missing.join(), weft::StartFailed);
 }
 
@@ -130,7 +122,7 @@ TEST(Context, is_told_by_signals) {
 }
 
 TEST_P(EachContext, can_be_killed) {
-  auto context = weft::start_context<adder, int, int>(options(), 1);
+  auto context = weft::start_context<add_to_each, int, int>(options(), 1);
   context.channel().send(1);
   EXPECT_EQ(context.channel().receive(), 2);
   context.kill();
@@ -141,7 +133,7 @@ TEST_P(EachContext, can_be_killed) {
 TEST(Context, ends_with_its_object) {
   std::int64_t pid = 0;
   {
-    auto context = weft::start_context<adder, int, int>({}, 1);
+    auto context = weft::start_context<add_to_each, int, int>({}, 1);
     context.channel().send(1);
     EXPECT_EQ(context.channel().receive(), 2);
     pid = context.pid();
@@ -289,7 +281,7 @@ TEST(ContextOfAThread, ends_with_its_object_once_its_task_returns) {
 
 TEST(ContextOfAThread, has_nothing_of_a_process) {
   weft::ContextOptions options{.worker = {.kind = weft::WorkerKind::thread}};
-  auto context = weft::start_context<adder, int, int>(options, 1);
+  auto context = weft::start_context<add_to_each, int, int>(options, 1);
   EXPECT_THROW(static_cast<void>(context.pid()), weft::ArgumentError);
   EXPECT_THROW(context.signal(SIGTERM), weft::ArgumentError);
   EXPECT_THROW(context.input().write("x"), weft::Closed);
@@ -297,24 +289,28 @@ TEST(ContextOfAThread, has_nothing_of_a_process) {
   context.channel().close();
   EXPECT_EQ(context.join(), 0);
   options.pipe_errors = true;
-  EXPECT_THROW(static_cast<void>(weft::start_context<adder, int, int>(options, 1)), weft::ArgumentError);
+  EXPECT_THROW(static_cast<void>(weft::start_context<add_to_each, int, int>(options, 1)),
+               weft::ArgumentError);
   options.pipe_errors = false;
   options.worker.environment.emplace();
-  EXPECT_THROW(static_cast<void>(weft::start_context<adder, int, int>(options, 1)), weft::ArgumentError);
+  EXPECT_THROW(static_cast<void>(weft::start_context<add_to_each, int, int>(options, 1)),
+               weft::ArgumentError);
 }
 
 TEST(Context, is_of_no_other_kind) {
   for (const weft::WorkerKind kind : {weft::WorkerKind::zygote, weft::WorkerKind::caller}) {
     weft::ContextOptions options;
     options.worker.kind = kind;
-    EXPECT_THROW(static_cast<void>(weft::start_context<adder, int, int>(options, 1)), weft::ArgumentError);
+    EXPECT_THROW(static_cast<void>(weft::start_context<add_to_each, int, int>(options, 1)),
+                 weft::ArgumentError);
   }
 }
 
 TEST(Context, prints_one_way) {
   weft::ContextOptions options{.pipe_output = true};
   options.worker.output = weft::Output::lines;
-  EXPECT_THROW(static_cast<void>(weft::start_context<adder, int, int>(options, 1)), weft::ArgumentError);
+  EXPECT_THROW(static_cast<void>(weft::start_context<add_to_each, int, int>(options, 1)),
+               weft::ArgumentError);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <string>
 #include <weft/weft.hpp>
 
+#include "contract/talking_tasks.hpp"
+
 namespace {
 
 std::string greet(const std::string& name) { return "hello " + name + " from another program"; }
@@ -16,17 +18,7 @@ void refuse() { throw std::runtime_error{"not here"}; }
 WEFT_TASK(refuse, refuse);
 weft::Buffer same(const weft::Buffer& buffer) { return buffer; }
 WEFT_TASK(same, same);
-/// Adds to each number that comes, until there are no more; gives how many came.
-int add_to_each(weft::TaskScope& scope, int more) {
-  auto parent = scope.channel<int, int>();
-  int count = 0;
-  try {
-    for (;; ++count) parent.send(parent.receive() + more);
-  } catch (const weft::Closed&) {
-  }
-  return count;
-}
-WEFT_TASK(add_to_each, add_to_each);
+WEFT_TASK(add_to_each, weft::contract::add_to_each);
 
 }  // namespace
 

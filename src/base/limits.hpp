@@ -27,6 +27,9 @@ inline constexpr std::uint64_t kGlanceUs = 100;
 
 /// A reply that nobody has read for so long is worth a wake-up of somebody who had not asked for one.
 inline constexpr std::uint64_t kReplyOldUs = 20;
+/// The same where whoever waits takes a core from a worker by it (Mode::patient): well below kWindowCrowdedNs, so that the
+/// worker has work left for as long as he waits for the core.
+inline constexpr std::uint64_t kReplyOldPatientUs = 150;
 /// How long a worker naps when its ring is full, between looks: a whole ring of replies waits, so latency is no matter.
 inline constexpr std::uint64_t kFullRingNapNs = 100'000;
 /// How long a pool that is destroyed waits for those of its threads to end that have nothing to do: some 0.1 ms, but for a
@@ -53,10 +56,15 @@ inline constexpr std::uint64_t kCircuitWindowNs = 10'000'000'000;
 inline constexpr std::uint32_t kWindowMax = 512;
 /// So much work is handed to a worker in advance; a task longer than this travels alone.
 inline constexpr std::uint64_t kWindowNs = 100'000;
+/// The same where every core has a worker that is at work: then whoever hands out has to wait for a core first.
+inline constexpr std::uint64_t kWindowCrowdedNs = 400'000;
 /// A worker with less work in hand than this gets more before another is woken, which takes about as long.
 inline constexpr std::uint64_t kWorthWakingNs = 20'000;
 /// A worker that has answered nothing for so long while others are idle is in a long task: the rest goes to those.
 inline constexpr std::uint64_t kStuckNs = 1'000'000;
+/// So long, at the least, it is watched how much of the cores' time is used: the kernel brings its count of what runs up to
+/// date with each tick, of up to 4 ms.
+inline constexpr std::uint64_t kCoresLookNs = 30'000'000;
 /// So often the memory of workers is looked at that have had tasks, where it is limited (PoolOptions::worker_memory_bytes).
 inline constexpr std::uint64_t kMemoryLookNs = 1'000'000'000;
 /// So much work goes into one task of a map.

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "link/exchange.hpp"
 #include "link/frame_port.hpp"
@@ -63,16 +64,17 @@ class Peer {
 
   /// With so many frames in hand it has about as much to do as it takes to wake another.
   [[nodiscard]] std::size_t worth_waking() const noexcept {
-    return window * base::kWorthWakingNs / base::kWindowNs;
+    return window * base::kWorthWakingNs / window_ns;
   }
 
-  /// How many frames it should hold now, by what its tasks have cost lately: short ones travel in numbers, so that it
-  /// never waits for the next; long ones alone, so that they can go to whoever is free first.
-  void adapt_window() noexcept {
+  /// How many frames it should hold now, `ns` of work by what its tasks have cost lately: short ones travel in numbers, so
+  /// that it never waits for the next; long ones alone, so that they can go to whoever is free first.
+  void adapt_window(std::uint64_t ns) noexcept {
+    window_ns = ns;
     // Relaxed: advice, any value does no harm.
     const std::uint64_t ticks = port.peer->task_ticks.load(base::relaxed);
     if (ticks == 0 || window == 0) return;
-    const std::uint64_t fitting = window_ticks() / ticks;
+    const std::uint64_t fitting = window_ns * base::ticks_per_us() / 1000 / ticks;
     const std::uint64_t wanted = std::clamp<std::uint64_t>(fitting, window_min, base::kWindowMax);
     // Doubling at most: one cheap task does not make the next five hundred cheap.
     window = static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted, std::uint64_t{window} * 2));
@@ -81,6 +83,7 @@ class Peer {
   link::FramePort port;  ///< while serving
   CallList sent;         ///< calls in its ring or running
   std::uint32_t window = 1;
+  std::uint64_t window_ns = base::kWindowNs;  ///< so much work is that
   std::uint32_t window_min = 1;
   std::uint32_t returns_owed =
       0;  ///< frames that were taken back in time and that it has not answered `returned` yet
@@ -92,6 +95,7 @@ class Peer {
       0;  ///< up to where its answers had been read at the last look for idle workers
   std::uint64_t idle_since_ns = 0;     ///< the last look that found it busy
   std::uint64_t checked_position = 0;  ///< up to where its answers had been read at the last check
+  std::uint64_t cpu_time_ns = 0;       ///< how long it had run then
   CallList waiting;                    ///< calls for this worker alone, for which its ring had no room yet
   bool is_copy = false;                ///< of a zygote
   bool leased = false;        ///< gets what is meant for it alone: a window of none, and it counts as listed
@@ -123,9 +127,6 @@ class Peer {
   std::string start_error;    ///< what it said instead of Ready
   std::exception_ptr start_exception;  ///< the same where it is more than StartFailed
   std::string last_words;              ///< why it was asked to go
-
- private:
-  static std::uint64_t window_ticks() noexcept;
 };
 
 }  // namespace weft::work

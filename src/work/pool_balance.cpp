@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "base/clock.hpp"
 #include "work/pool_core.hpp"
@@ -12,19 +13,26 @@ namespace {
 
 /// Fewer frames than so many are not worth moving to another worker while their own makes progress.
 constexpr std::size_t kMoveAtLeast = 16;
+/// A worker whose window holds so many has tasks of 50 us at the most.
+constexpr std::uint32_t kShortTasks = 8;
+
+/// So many have short tasks in hand that what waits in the queue need not wait for long.
+bool are_supplied(const std::vector<Peer*>& workers, unsigned enough) noexcept {
+  const auto is_supplied = [](const Peer* peer) {
+    return !peer->sent.empty() && peer->window >= kShortTasks;
+  };
+  return static_cast<std::size_t>(std::count_if(workers.begin(), workers.end(), is_supplied)) >= enough;
+}
 
 }  // namespace
 
-/// A worker that is idle and still looks for work, the one that was busy last: its caches are warm. One that sleeps costs
-/// a system call to wake and the sleep of somebody else where there are more workers than cores: while another has
-/// little in hand, that one gets the task too. Where no worker is idle, any with room.
+/// A worker that is idle and still looks for work, the one that was busy last: its caches are warm. Where no worker is
+/// idle, any with room.
 Peer* PoolCore::next_peer() noexcept {
   while (!idle_.empty()) {
     Peer* const peer = idle_.back();
     if (peer->sent.empty()) {
-      if (peer->port.look().mode() == doorbell::Mode::awake) return peer;
-      Peer* const busy = serving_.size() == idle_.size() ? nullptr : peer_with_little();
-      return busy == nullptr ? peer : busy;
+      return peer->port.look().mode() == doorbell::Mode::awake ? peer : woken_or_busy(*peer);
     }
     idle_.pop_back();
     peer->listed_idle = false;
@@ -32,16 +40,27 @@ Peer* PoolCore::next_peer() noexcept {
   return next_peer_with_room();
 }
 
+/// An idle worker that sleeps costs a system call to wake, and somebody else's core where there are more workers than cores:
+/// while another has little in hand, that one gets the task too; and while others use all cores and get on, none is woken.
+Peer* PoolCore::woken_or_busy(Peer& sleeping) noexcept {
+  Peer* const busy = serving_.size() == idle_.size() ? nullptr : peer_with_little();
+  return busy == nullptr && !(is_saturated() && are_supplied(serving_, cores_)) ? &sleeping : busy;
+}
+
 /// A busy worker that will be done with all it has before another could wake, as far as one can tell: check_later() sees
-/// to it that nothing is stuck there if one could not.
+/// to it that nothing is stuck there if one could not. Where there is no core for another, any busy one with room.
 Peer* PoolCore::peer_with_little() noexcept {
   const std::size_t count = serving_.size();
+  const bool saturated = is_saturated();
+  const auto has_little = [saturated](const Peer& peer) {
+    return saturated ? peer.has_room() : peer.sent.size() < peer.worth_waking();
+  };
   for (std::size_t i = 0; i < count; ++i) {
     if (cursor_ >= count) cursor_ = 0;
     Peer& peer = *serving_[cursor_];
     if (!peer.sent.empty()) {
-      if (peer.sent.size() >= peer.worth_waking()) peer.adapt_window();
-      if (peer.sent.size() < peer.worth_waking()) {
+      if (!has_little(peer)) peer.adapt_window(window_ns());
+      if (has_little(peer)) {
         check_later();
         return &peer;
       }
@@ -56,7 +75,8 @@ Peer* PoolCore::next_peer_with_room() noexcept {
   for (std::size_t i = 0; i < count; ++i) {
     if (cursor_ >= count) cursor_ = 0;
     Peer& peer = *serving_[cursor_];
-    if (!peer.has_room()) peer.adapt_window();
+    if (!peer.has_room()) [[unlikely]]
+      peer.adapt_window(window_ns());
     if (peer.has_room()) {
       if (can_grow()) check_later();
       return &peer;
@@ -87,7 +107,7 @@ Peer* PoolCore::some_idle_peer() noexcept {
 
 /// A worker has nothing to do while another has much in hand: half of it goes over.
 void PoolCore::share_out() {
-  if (serving_.size() < 2) return;
+  if (serving_.size() < 2 || is_saturated()) return;
   Peer* const idle = some_idle_peer();
   if (idle == nullptr) return;
   for (Peer* const rich : serving_) {
@@ -128,6 +148,22 @@ bool PoolCore::is_crowded() const noexcept {
   return serving_.size() >= idle_.size() + cores_;
 }
 
+/// And those workers do use them: one more that is woken brings nothing.
+bool PoolCore::is_saturated() const noexcept { return core_use_.is_full() && is_crowded(); }
+
+/// How much work a worker is handed in advance. What it has is not overtaken, so that where tasks overtake each other it is
+/// never much.
+std::uint64_t PoolCore::window_ns() const noexcept {
+  return is_saturated() && !overtaking_ && !queue_.has_shares() ? base::kWindowCrowdedNs : base::kWindowNs;
+}
+
+/// Who waits for this call by looking for its answer takes a core from a worker, while they all have enough to do without
+/// him.
+bool PoolCore::has_better_use_of_core(const Call& call) const noexcept {
+  if (call.phase == Phase::settled || !is_crowded()) return false;
+  return !queue_.empty() || (call.peer != nullptr && call.peer->sent.size() > call.peer->worth_waking());
+}
+
 bool PoolCore::can_grow() const noexcept { return peers_.size() + starts_posted_ < options_.limit; }
 
 /// For what is stuck behind a long task, though it does not wait in the queue. One at a time: it will take its share.
@@ -137,9 +173,11 @@ void PoolCore::start_another() {
   start_one_more();
 }
 
-/// Nothing has come from anybody for as long as somebody has spun.
+/// Nothing has come from anybody for as long as somebody has spun. Where all cores are at work, that may just be because a
+/// worker waits for one.
 void PoolCore::unstick_all() {
   if (serving_.size() < 2 && !can_grow()) return;
+  if (is_crowded()) return check_later();
   // By index: sending to a worker that has died takes it out of the list.
   for (std::size_t i = 0; i < serving_.size(); ++i) {
     if (!serving_[i]->leased && serving_[i]->sent.size() >= 2) unstick(*serving_[i]);
@@ -190,6 +228,7 @@ void PoolCore::check_later() {
 void PoolCore::check() {
   const Section section{*this};
   check_timer_ = {};
+  core_use_.look(serving_, cores_);
   unclog();
   static_cast<void>(poll_locked());
   refill();
@@ -216,7 +255,8 @@ void PoolCore::check() {
   const bool clogged = std::any_of(serving_.begin(), serving_.end(), [](const Peer* peer) {
     return peer->is_clogged() || (peer->sent.empty() && !peer->waiting.empty());
   });
-  if (clogged || patient_ || owes_answers() || (again && (can_grow() || some_idle_peer() != nullptr)))
+  if (clogged || patient_ || owes_answers() || core_use_.is_full() ||
+      (again && (can_grow() || some_idle_peer() != nullptr)))
     check_later();
 }
 

@@ -18,11 +18,6 @@
 
 namespace weft::work {
 
-std::uint64_t Peer::window_ticks() noexcept {
-  static const std::uint64_t ticks = base::ticks_per_us() * base::kWindowNs / 1000;
-  return ticks;
-}
-
 // Submitting.
 
 Call& PoolCore::submit(const detail::Request& request) {
@@ -83,6 +78,7 @@ Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flag
   if (terms != nullptr) [[unlikely]] {
     if (request.options != nullptr) {
       call.priority = request.options->priority;
+      if (call.priority != Priority::normal) overtaking_ = true;
       call.more().heeded = request.options->stop;
     }
     set_terms(call, *terms, request.payload);
@@ -377,6 +373,10 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
   if (peer.captures) [[unlikely]]
     call->more().output = peer.output->of_call(call->id);
   settle(*call);
+}
+
+void PoolCore::settle_with(Call& call, std::exception_ptr exception) noexcept {
+  settle_with(call, std::move(exception), failed_);
 }
 
 void PoolCore::settle_with(Call& call, std::exception_ptr exception, std::uint64_t& count) noexcept {

@@ -22,6 +22,7 @@
 #include "base/first_look.hpp"
 #include "base/mutex.hpp"
 #include "base/unique_fd.hpp"
+#include "base/wait_estimate.hpp"
 #include "doorbell/doorbell.hpp"
 #include "fiber/reactor.hpp"
 #include "link/board.hpp"
@@ -33,6 +34,7 @@
 #include "work/callback.hpp"
 #include "work/core_options.hpp"
 #include "work/core_status.hpp"
+#include "work/core_use.hpp"
 #include "work/observation.hpp"
 #include "work/peer.hpp"
 #include "work/start_circuit.hpp"
@@ -70,8 +72,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool wait(Call& call, std::uint64_t deadline_ns);
   /// Waits for a value; a short one is copied, and the call given back: true. False: it is settled otherwise, and stays.
   bool take(Call& call, detail::ShortValue& value);
-  /// Uses `waker`, of the active fiber, when the call is settled; the reactor looks at the rings. False, and nothing
-  /// was done, if it is. unwatch() after the suspension, on the same thread.
+  /// Uses the active fiber's `waker` when the call settles; false if it has. unwatch() then, on the same thread.
   bool watch(Call& call, const fiber::Waker& waker);
   void unwatch(Call& call) noexcept;
   /// True once settled; looks at the rings, without waiting.
@@ -82,8 +83,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::shared_ptr<Hearing> hearing_of(Call& call);
   /// True if the task will not run: it was taken back, and the call is settled as Cancelled.
   bool cancel(Call& call, const std::string& reason);
-  /// Takes `continuation`, to be run once the call is settled on the thread that settles it; or leaves it where it is,
-  /// if the call has settled: false.
+  /// Takes `continuation`, to run on the thread that settles the call; or leaves it, if the call has settled: false.
   bool on_settled(Call& call, const void* owner, std::function<void()>& continuation);
   /// Takes back what `owner` wanted to be run; false if it has been, or is just being.
   bool forget(Call& call, const void* owner) noexcept;
@@ -153,7 +153,6 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 
  private:
   friend class ParentEnd;
-  /// Holds the lock, and runs what has come up under it (continuations, bells) after letting go of it.
   class Section;
   struct Token {};
 
@@ -165,7 +164,8 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   Call& submit_on_terms(const detail::Request& request, const detail::Route& route);
   Call& submit_framed(const detail::Request& request, std::uint16_t flags, const Terms* terms = nullptr);
   Call& submit_in_block(const detail::Request& request, std::uint16_t flags, const Terms* terms = nullptr);
-  bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns, detail::ShortValue* value);
+  bool spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns, detail::ShortValue* value,
+            std::uint64_t budget);
   bool wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* value);
   void take_short(Call& call, detail::ShortValue& value) noexcept;
   [[gnu::always_inline]] inline bool take_at_once(Call& call, detail::ShortValue& value) noexcept;
@@ -180,9 +180,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool read_back(Peer& peer, Call& call);
   bool on_returned(Peer& peer, Call& call);
   void settle(Call& call) noexcept;
-  void settle_with(Call& call, std::exception_ptr exception) noexcept {
-    settle_with(call, std::move(exception), failed_);
-  }
+  void settle_with(Call& call, std::exception_ptr exception) noexcept;
   void settle_with(Call& call, std::exception_ptr exception, std::uint64_t& count) noexcept;
   bool send(Peer& peer, Call& call, const detail::Payload& payload);
   bool send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header, const detail::Payload& payload);
@@ -262,6 +260,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   [[nodiscard]] std::size_t count_unstarted() const noexcept;
 
   // Who gets what: pool_balance.cpp.
+  [[gnu::noinline]] Peer* woken_or_busy(Peer& sleeping) noexcept;
   Peer* peer_with_little() noexcept;
   Peer* some_idle_peer() noexcept;
   void refill();
@@ -271,6 +270,9 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool move(Peer& from, Peer& to, std::size_t count);
   [[nodiscard]] bool can_grow() const noexcept;
   [[nodiscard]] bool is_crowded() const noexcept;
+  [[nodiscard]] bool is_saturated() const noexcept;
+  [[nodiscard]] std::uint64_t window_ns() const noexcept;
+  [[nodiscard]] bool has_better_use_of_core(const Call& call) const noexcept;
   void be_impatient();
   void start_another();
   void clog(Peer& peer);
@@ -302,11 +304,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   [[nodiscard]] bool is_worker_needed() const noexcept;
   void start_worker();
   base::Result<std::unique_ptr<Peer>> spawn_worker();
-  struct Start {
-    std::uint64_t id = 0;
-    process::SocketPair sockets;
-    std::shared_ptr<WorkerOutput> output;  ///< null with Output::inherit
-  };
+  struct Start;
   base::Result<Start> make_start();
   base::Result<std::unique_ptr<Peer>> make_peer(Start start);
   process::SpawnOptions spawn_options(const char* argument, int control, const WorkerOutput* output) const;
@@ -376,6 +374,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   mutable base::Mutex lock_;  // guards all below
   doorbell::Sleeper sleeper_;
   base::FirstLook first_look_;  ///< of whoever spins until a call settles
+  base::WaitEstimate wait_estimate_;
   CallTable calls_;
   CallQueue queue_;
   std::uint64_t last_serial_ = 0;
@@ -395,8 +394,10 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool stopped_ = false;  ///< what has not begun is dropped
   bool abandoned_ = false;
   std::string closed_reason_;
-  const fiber::Reactor* seat_ = nullptr;      ///< whose thread sleeps on the waiter bell
-  bool patient_ = false;                      ///< it said that it can wait
+  const fiber::Reactor* seat_ = nullptr;  ///< whose thread sleeps on the waiter bell
+  bool patient_ = false;                  ///< it said that it can wait
+  CoreUse core_use_;
+  bool overtaking_ = false;                   ///< there have been tasks of a priority of their own
   std::size_t sleepers_ = 0;                  ///< threads that sleep until a call of this pool settles
   std::vector<fiber::Waker> watchers_;        ///< of shutdown(): woken when a call settles or a worker goes
   std::vector<std::function<void()>> after_;  ///< to be run by who leaves the lock
@@ -423,7 +424,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   WorkerStore store_;      ///< of the tasks that ran here
 };
 
-/// Locks; on leaving unlocks and then runs what was put into after_.
+/// Holds the lock; on leaving lets go of it, and then runs what has come up under it: continuations, bells (after_).
 class PoolCore::Section {
  public:
   explicit Section(PoolCore& core) noexcept : core_{core} { core_.lock_.lock(); }

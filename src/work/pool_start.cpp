@@ -21,6 +21,7 @@
 #include "work/identity.hpp"
 #include "work/pool_core.hpp"
 #include "work/worker_main.hpp"
+#include "work/worker_start.hpp"
 
 namespace weft::work {
 

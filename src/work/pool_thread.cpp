@@ -10,6 +10,7 @@
 
 #include "ring/take_back.hpp"
 #include "work/pool_core.hpp"
+#include "work/worker_start.hpp"
 #include "work/worker_thread.hpp"
 
 namespace weft::work {

@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <algorithm>
 #include <utility>
 #include <weft/error.hpp>
 
@@ -56,10 +57,12 @@ bool PoolCore::is_alone(const Peer& peer, const Call& call) const noexcept {
   return queue_.empty() && watchers_.empty() && !keep_;
 }
 
-bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns,
-                    detail::ShortValue* value) {
-  const std::uint64_t budget = reactor.spin_ticks();
+bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_ns, detail::ShortValue* value,
+                    std::uint64_t budget) {
   if (budget == 0) return ready(call);
+  const auto was_worth_it = [&] {
+    if (budget == reactor.spin_ticks()) reactor.spun(true);
+  };
   const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
   std::uint64_t begin = 0;
   for (;;) {
@@ -69,7 +72,7 @@ bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_
         // A look that comes before the answer takes its line away from the worker, who then has to get it back.
         begin == 0 && look == 0 ? first_look_.wait() : base::spin_pause();
         if (value != nullptr && take_at_once(call, *value)) {
-          begin == 0 ? first_look_.found_by(look) : reactor.spun(true);
+          begin == 0 ? first_look_.found_by(look) : was_worth_it();
           return true;
         }
         if (call.peer != nullptr && drain(*call.peer) && !queue_.empty()) refill();
@@ -77,12 +80,17 @@ bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_
           if (begin == 0) first_look_.found_by(look);
           break;
         }
+        if (look == 0 && has_better_use_of_core(call)) break;
       }
       if (call.phase != Phase::settled) static_cast<void>(poll_locked());
+      if (has_better_use_of_core(call)) [[unlikely]] {
+        reactor.set_spin_limit(0);
+        return false;
+      }
       // A worker has to start first: the thread that starts it wants this lock and this core.
       if (call.phase == Phase::queued && serving_.empty()) return false;
       if (call.phase == Phase::settled) {
-        if (begin != 0) reactor.spun(true);
+        if (begin != 0) was_worth_it();
         if (value != nullptr) take_short(call, *value);
         return true;
       }
@@ -96,8 +104,13 @@ bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_
 }
 
 void PoolCore::attach_to(fiber::Reactor& reactor) {
+  bool is_well_supplied = false;
+  {
+    const Section section{*this};
+    is_well_supplied = is_crowded() && !queue_.empty();
+  }
   // Relaxed: advice, any value does no harm.
-  reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
+  reactor.set_spin_limit(is_well_supplied ? 0 : board_->spin_ns_max.load(base::relaxed));
   reactor.attach(*this, waiter_bell_.get(), bell_id_);
 }
 
@@ -125,22 +138,43 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* v
   require_may_wait();
   fiber::Reactor& reactor = own_reactor();
   // Relaxed: advice, any value does no harm.
-  reactor.set_spin_limit(board_->spin_ns_max.load(base::relaxed));
-  if (!reactor.others_ready() && spin(call, reactor, deadline_ns, value)) return true;
+  const std::uint64_t spin_ns = board_->spin_ns_max.load(base::relaxed);
+  reactor.set_spin_limit(spin_ns);
+  if (!reactor.others_ready() && spin(call, reactor, deadline_ns, value, reactor.spin_ticks())) return true;
+  const std::uint64_t begin = base::now_ns();
+  // Where there are cores to spin on, by the clock first, a little before it will settle.
+  bool is_early = spin_ns == base::kSpinNsMax;
   for (;;) {
     const fiber::Waker waker = reactor.waker();
+    std::uint64_t until = deadline_ns;
+    std::uint64_t give_up = 0;
     {
       const Section section{*this};
       if (call.phase == Phase::settled) return true;
+      is_early = is_early && wait_estimate_.wake_ns() != 0;
+      if (is_early) {
+        until = std::min(deadline_ns, begin + wait_estimate_.wake_ns());
+        give_up = std::min(deadline_ns, begin + wait_estimate_.give_up_ns());
+      }
       calls_.sleep_until_settled(call, waker);
     }
     reactor.attach(*this, waiter_bell_.get(), bell_id_);
-    reactor.suspend(deadline_ns);
+    reactor.suspend(until);
     reactor.detach(*this);
-    const Section section{*this};
-    calls_.sleep_no_more(call);
-    if (call.phase == Phase::settled) return true;
+    {
+      const Section section{*this};
+      calls_.sleep_no_more(call);
+      if (call.phase == Phase::settled) {
+        wait_estimate_.took(base::now_ns() - begin);
+        return true;
+      }
+    }
     if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) return false;
+    if (!std::exchange(is_early, false) || reactor.others_ready()) continue;
+    if (!spin(call, reactor, give_up, value, UINT64_MAX)) continue;
+    const Section section{*this};
+    wait_estimate_.took(base::now_ns() - begin);
+    return true;
   }
 }
 

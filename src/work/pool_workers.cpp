@@ -24,6 +24,7 @@ namespace weft::work {
 /// As many starts as there are queued tasks that no start under way is for, up to the limit.
 void PoolCore::want_workers() {
   if (closed_ && queue_.empty()) return;
+  if (!peers_.empty() && !can_grow()) return;  // spares the clock
   if (circuit_.is_open(base::now_ns())) {
     if (!peers_.empty()) return;
     while (!queue_.empty())

@@ -22,6 +22,7 @@
 #include "work/identity.hpp"
 #include "work/pool_core.hpp"
 #include "work/worker_main.hpp"
+#include "work/worker_start.hpp"
 #include "work/zygote.hpp"
 
 namespace weft::work {

@@ -25,11 +25,6 @@ std::uint64_t progress_ticks() noexcept {
   return ticks;
 }
 
-std::uint64_t old_ticks() noexcept {
-  static const std::uint64_t ticks = base::ticks_per_us() * base::kReplyOldUs;
-  return ticks;
-}
-
 }  // namespace
 
 // Of a task's end.
@@ -310,13 +305,7 @@ void WorkerLoop::after_channel_frame() noexcept {
   const doorbell::Word word = parts_.port.published();
   parts_.port.out.prepare();
   if (word.sleeps()) return parts_.port.ring(word);
-  const std::uint64_t now = base::ticks();
-  if (now - old_since_ < old_ticks()) return;
-  if (!parts_.port.out.refresh()) return;
-  if (parts_.port.out.consumed() < old_position_ && word.mode() != doorbell::Mode::awake)
-    parts_.port.ring(word);
-  old_since_ = now;
-  old_position_ = parts_.port.out.position();
+  ring_if_old(word, base::ticks(), old_ticks_);
 }
 
 }  // namespace weft::work

@@ -37,18 +37,10 @@ constexpr int kRefused = 120;
 /// What it takes to tell of an exception, and then some.
 constexpr std::size_t kReserveBytes = 256 * 1024;
 
-std::uint64_t old_ticks() noexcept {
-  static const std::uint64_t ticks = base::ticks_per_us() * base::kReplyOldUs;
-  return ticks;
-}
-
 std::uint64_t short_ticks() noexcept {
   static const std::uint64_t ticks = base::ticks_per_us();
   return ticks;
 }
-
-/// Nanoseconds of a tick are so many parts of a power of two: right to a thousandth.
-constexpr unsigned kNsShift = 12;
 
 }  // namespace
 
@@ -59,6 +51,8 @@ WorkerLoop::WorkerLoop(Parts parts)
       sleeper_{&parts_.port.own->parked},
       stop_watch_{*parts_.stop_log, parts_.port.own->stops_seen},
       ends_matter_{parts_.output.active()},
+      old_ticks_{base::ticks_per_us() * base::kReplyOldUs},
+      old_ticks_patient_{base::ticks_per_us() * base::kReplyOldPatientUs},
       tick_ns_{(std::uint64_t{1000} << kNsShift) / base::ticks_per_us()} {}
 
 void WorkerLoop::run() {
@@ -237,18 +231,6 @@ void WorkerLoop::lend(std::span<const Buffer> buffers, std::size_t payload,
   }
 }
 
-inline std::uint64_t WorkerLoop::tell_times(std::uint64_t now) noexcept {
-  const std::uint64_t untimed = done_ - timed_;
-  const std::uint64_t took = (now - last_ticks_) / (untimed == 0 ? 1 : untimed);
-  timed_ = done_;
-  last_ticks_ = now;
-  if (untimed == 0) return took;
-  told_ = &parts_.port.own->run_times[ring::run_times_bucket((took * tick_ns_) >> kNsShift)];
-  // Relaxed: for people. This thread alone writes it, so nothing comes between the two.
-  told_->store(told_->load(base::relaxed) + untimed, base::relaxed);
-  return took;
-}
-
 void WorkerLoop::after_reply() noexcept {
   ring::LaneCounters& own = *parts_.port.own;
   ring::claim(own, parts_.port.in.position());
@@ -265,8 +247,10 @@ void WorkerLoop::after_reply() noexcept {
   // Relaxed: advice.
   own.task_ticks.store(task_ticks_ | 1, base::relaxed);
   tell_done();
-  if (took > old_ticks()) [[unlikely]] {
+  if (took > old_ticks_) [[unlikely]] {
     if (word.can_wait()) ring_if_behind();
+  } else if (word.mode() == doorbell::Mode::patient) [[unlikely]] {
+    ring_if_old(word, last_ticks_, old_ticks_patient_);
   }
   if (exchange_.returns_waiting() >= base::kReturnsBatch) [[unlikely]] {
     if (exchange_.flush_returns(parts_.port)) parts_.port.ring_if_asleep();
@@ -279,106 +263,6 @@ void WorkerLoop::untell_time() noexcept {
   // Relaxed: as above.
   if (told_->load(base::relaxed) != 0) told_->store(told_->load(base::relaxed) - 1, base::relaxed);
 }
-
-void WorkerLoop::ring_if_behind() noexcept {
-  if (!parts_.port.out.refresh()) return;
-  if (parts_.port.out.consumed() == parts_.port.out.position()) return;
-  const doorbell::Word word = parts_.port.published();
-  if (word.mode() != doorbell::Mode::awake) parts_.port.ring(word);
-}
-
-bool WorkerLoop::spin() noexcept {
-  // Relaxed: advice, any value does no harm.
-  reactor_.set_spin_limit(parts_.board->spin_ns_max.load(base::relaxed));
-  const std::uint64_t budget = reactor_.spin_ticks();
-  const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
-  const std::uint64_t begin = base::ticks();
-  if (timed_ != done_) tell_times(begin);
-  for (std::uint64_t now = begin; now - begin < budget; now = base::ticks()) {
-    last_ticks_ = now;
-    timed_ = done_;
-    for (int look = 0; look < 64; ++look) {
-      if (parts_.port.in.peek() != ring::Peek::none) {
-        if (now - begin > alone) reactor_.spun(true);
-        return true;
-      }
-      base::spin_pause();  // a look that comes while the parent writes takes the line away from it
-      if (look % 8 == 7) last_ticks_ = base::ticks();  // a task is not charged with the wait for it
-    }
-    if (reactor_.others_ready()) return false;
-    if (now - begin > alone) {
-      // What a suspended task waits for may come another way: the reactor looks there too.
-      if (has_running()) return false;
-      ::sched_yield();
-    }
-  }
-  return false;
-}
-
-void WorkerLoop::idle() {
-  if (leaving_) {
-    leave_if_done();
-    if (left_) return;
-  }
-  if (parts_.port.look().mode() == doorbell::Mode::patient) {
-    // It has to be told now, and wants this core.
-    if (timed_ != done_) tell_times(base::ticks());
-    ring_if_behind();
-    reactor_.set_spin_limit(0);
-  } else if (spin()) {
-    return;
-  }
-  if (reactor_.others_ready()) {
-    reactor_.yield();
-    last_ticks_ = base::ticks();
-    return;
-  }
-  leader_ = Leader::idle;
-  idle_waker_ = reactor_.waker();
-  reactor_.suspend();
-  leader_ = Leader::looking;
-  last_ticks_ = base::ticks();
-}
-
-bool WorkerLoop::poll() noexcept {
-  if (Asker::has_orders()) [[unlikely]]
-    asker_.start_courier();
-  if (leader_ == Leader::looking || leader_ == Leader::called) return false;
-  if (parts_.port.in.peek() == ring::Peek::none) return false;
-  // No fiber need be woken for what a channel's end is given.
-  if (channels_ && take_channel_frames() == ChannelEnd::Look::something) return true;
-  // Spares a switch to whoever would read on.
-  if (asker_.waits() && asker_.take_answers()) return true;
-  if (leader_ == Leader::idle) {
-    leader_ = Leader::called;
-    idle_waker_.wake();
-    return true;
-  }
-  // The leader's task is suspended: somebody else reads on.
-  leader_ = Leader::called;
-  if (followers_.empty()) {
-    spawn([this] { serve(); });
-  } else {
-    const fiber::Waker next = followers_.back();
-    followers_.pop_back();
-    next.wake();
-  }
-  return true;
-}
-
-bool WorkerLoop::arm() noexcept {
-  if (parts_.port.in.unpublished()) parts_.port.in.publish_consumed();
-  if (exchange_.returns_waiting() != 0 && exchange_.flush_returns(parts_.port)) {
-    parts_.port.ring_if_asleep();
-  }
-  if (channels_) channels_->tell_held_back();
-  ring_if_behind();
-  tell_done();
-  sleeper_.arm(doorbell::Mode::urgent);
-  return parts_.port.in.peek() == ring::Peek::none;
-}
-
-void WorkerLoop::disarm() noexcept { sleeper_.disarm(); }
 
 void WorkerLoop::watch_control() {
   for (;;) {

@@ -59,6 +59,8 @@ class WorkerLoop final : public fiber::Source {
   friend class WorkerScope;
   friend class WorkerChannels;
   friend class WorkerEnd;
+  /// Right to a thousandth.
+  static constexpr unsigned kNsShift = 12;
   enum class Leader : std::uint8_t { looking, idle, in_task, called };
 
   void serve();
@@ -103,9 +105,21 @@ class WorkerLoop final : public fiber::Source {
   /// Where memory is limited: some of it is kept for telling that a task has used up the rest.
   void keep_reserve() noexcept;
   void ring_if_behind() noexcept;
+  /// Rings if what was unread at the last look still is; the looks are `old` ticks apart.
+  void ring_if_old(doorbell::Word word, std::uint64_t now, std::uint64_t old) noexcept;
   /// Counts what was done since the clock was looked at last, for people, and gives how long each took, in ticks. Inlined:
   /// a call would be a third of it.
-  [[gnu::always_inline]] inline std::uint64_t tell_times(std::uint64_t now) noexcept;
+  [[gnu::always_inline]] std::uint64_t tell_times(std::uint64_t now) noexcept {
+    const std::uint64_t untimed = done_ - timed_;
+    const std::uint64_t took = (now - last_ticks_) / (untimed == 0 ? 1 : untimed);
+    timed_ = done_;
+    last_ticks_ = now;
+    if (untimed == 0) return took;
+    told_ = &parts_.port.own->run_times[ring::run_times_bucket((took * tick_ns_) >> kNsShift)];
+    // Relaxed: for people. This thread alone writes it, so nothing comes between the two.
+    told_->store(told_->load(base::relaxed) + untimed, base::relaxed);
+    return took;
+  }
   /// Takes back that the last one was counted: it had been suspended while another fiber led, so nobody knows how long it
   /// took.
   void untell_time() noexcept;
@@ -146,10 +160,12 @@ class WorkerLoop final : public fiber::Source {
   std::uint64_t timed_ = 0;                      // done_ at last_ticks_
   base::Atomic<std::uint64_t>* told_ = nullptr;  // where tell_times() counted last
   StopWatch stop_watch_;
-  bool ends_matter_;                          ///< before_reply() has something to do
-  std::uint64_t tick_ns_;                     ///< how long a tick is, for tell_times()
+  bool ends_matter_;                 ///< before_reply() has something to do
+  std::uint64_t old_ticks_;          ///< kReplyOldUs
+  std::uint64_t old_ticks_patient_;  ///< kReplyOldPatientUs
+  std::uint64_t tick_ns_;            ///< how long a tick is, for tell_times(): so many parts of 1 << kNsShift
   std::shared_ptr<WorkerChannels> channels_;  ///< from the first use on
-  std::uint64_t old_since_ = 0;  ///< when after_channel_frame() looked last how far the parent has read, and
+  std::uint64_t old_since_ = 0;     ///< when ring_if_old() looked last how far the parent has read, and
   std::uint64_t old_position_ = 0;  ///< where the frames then ended
   std::uint64_t task_ticks_ = 0;    // mean cost of a task lately
   Asker asker_{*this};

@@ -1,0 +1,26 @@
+#include "work/core_use.hpp"
+
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/limits.hpp"
+#include "process/cpu_time.hpp"
+#include "work/peer.hpp"
+
+namespace weft::work {
+
+void CoreUse::look(std::span<Peer* const> workers, unsigned cores) noexcept {
+  const auto since = [](std::uint64_t& before, std::uint64_t now) {
+    return now - std::exchange(before, now);
+  };
+  const std::uint64_t now = base::now_ns();
+  if (now - looked_ns_ < base::kCoresLookNs) return;
+  const std::uint64_t elapsed = since(looked_ns_, now);
+  std::uint64_t used = since(cpu_time_ns_, process::cpu_time_ns(0));
+  for (Peer* const worker : workers) {
+    if (!worker->thread) used += since(worker->cpu_time_ns, process::cpu_time_ns(worker->child.pid));
+  }
+  is_full_ = used >= elapsed * cores / 4 * 3;
+}
+
+}  // namespace weft::work

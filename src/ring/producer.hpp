@@ -59,11 +59,14 @@ class Producer {
   /// reader's cache (its hardware prefetcher) holds these lines, and a store to one of them that stood before the store
   /// that publishes would hold that up for a whole cache-line transfer.
   void prepare() noexcept {
+    // Of frames of one line for several at once: half of the price. Behind longer ones it would be in the way of the next.
+    if (last_lines_ == 1 && head_ + kPrepareLines / 2 <= zeroed_) return;
     const std::uint64_t room = consumed_seen_ + lines_;
     const std::uint64_t ahead = head_ + kPrepareLines;
+    // So that the stores below find their lines at hand when their turn comes: the next lock or fence waits for them.
+    for (std::uint64_t line = zeroed_; line < ahead; line += last_lines_)
+      base::prefetch_for_writing(at(line + kPrepareLines));
     zero_up_to(ahead < room ? ahead : room);
-    // So that the store above finds its line at hand when its turn comes: the next lock or fence waits for it.
-    base::prefetch_for_writing(at(ahead + kPrepareLines));
   }
 
   /// The line that the next frame will begin at, which the reader polls. To be asked for (base::prefetch_for_writing) about
@@ -142,6 +145,7 @@ class Producer {
 
   void publish(FrameHead* frame, std::uint32_t lines, std::uint32_t word) noexcept {
     head_ += lines;
+    last_lines_ = lines;
     // The lines within the frame hold its payload by now; whatever they begin with is none of the ring's words.
     if (zeroed_ < head_) [[unlikely]]
       zeroed_ = head_;
@@ -160,6 +164,7 @@ class Producer {
   std::byte* ring_ = nullptr;
   std::uint32_t lines_ = 0;
   bool corrupt_ = false;
+  std::uint32_t last_lines_ = 1;  // of the frame published last
   std::uint64_t head_ = 0;
   std::uint64_t zeroed_ = 0;  // lines before this position, from the head on, begin with a zero word
   std::uint64_t consumed_seen_ = 0;

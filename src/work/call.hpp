@@ -222,6 +222,10 @@ struct alignas(64) Call {
     }
     return big.bytes.get();
   }
+  /// Nobody and nothing waits for its settling but its handle.
+  [[nodiscard]] bool is_unwatched() const noexcept {
+    return !(abandoned | waited_for | has_continuation | watched | timed);
+  }
   [[nodiscard]] bool is_pinned() const noexcept { return timed && extra()->terms.worker != 0; }
   [[nodiscard]] const std::byte* payload() const noexcept {
     return bytes <= kShortBytes ? rest().inline_bytes : extra()->bytes.get();

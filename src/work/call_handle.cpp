@@ -104,6 +104,13 @@ bool CallHandle::ready() const {
 }
 
 Payload CallHandle::value(Asks who) const {
+  const work::Call& call = *call_;
+  const bool is_plain = call.ending == work::Ending::value && call.bytes <= work::kShortBytes &&
+                        !call.has_extra && (call.flags & wire::kPayloadInBlock) == 0;
+  return is_plain ? Payload{call.encoding, {call.rest().inline_bytes, call.bytes}, {}} : any_value(who);
+}
+
+Payload CallHandle::any_value(Asks who) const {
   if (call_->ending != work::Ending::value && who == Asks::listening) [[unlikely]]
     heard();
   switch (call_->ending) {

@@ -37,6 +37,9 @@ Peer* PoolCore::next_peer() noexcept {
     idle_.pop_back();
     peer->listed_idle = false;
   }
+  // Most often the one that got the last.
+  if (cursor_ < serving_.size() && serving_[cursor_]->has_room() && !can_grow()) [[likely]]
+    return serving_[cursor_];
   return next_peer_with_room();
 }
 

@@ -372,7 +372,10 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
   }
   if (peer.captures) [[unlikely]]
     call->more().output = peer.output->of_call(call->id);
-  settle(*call);
+  if (!call->is_unwatched() || !watchers_.empty()) [[unlikely]]
+    return settle(*call);
+  call->phase = Phase::settled;
+  call->publish_settled();
 }
 
 void PoolCore::settle_with(Call& call, std::exception_ptr exception) noexcept {

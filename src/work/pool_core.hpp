@@ -4,7 +4,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -54,8 +53,7 @@ std::string describe_start_error(const wire::StartError& error);
 
 /// What a Pool and a Worker are made of: the calls, the queue, the workers, and the rules of who gets what.
 ///
-/// Any thread may submit, and any thread that waits reads the replies itself, under the lock; where nobody waits the
-/// attendant does. src/README.md tells the way of one task.
+/// Any thread may submit. Whoever waits reads the replies itself, under the lock, else the attendant does (src/README.md).
 ///
 /// Owner: the Pool, the attendant's handlers, and the last Execution. Threads: any. Fibers: never suspended under the
 /// lock.
@@ -168,6 +166,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
             std::uint64_t budget);
   bool wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* value);
   void take_short(Call& call, detail::ShortValue& value) noexcept;
+  [[gnu::noinline]] void release_slowly(Call& call) noexcept;
   [[gnu::always_inline]] inline bool take_at_once(Call& call, detail::ShortValue& value) noexcept;
   [[nodiscard]] inline bool is_alone(const Peer& peer, const Call& call) const noexcept;
   bool drain(Peer& peer) noexcept;
@@ -186,7 +185,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header, const detail::Payload& payload);
   void enqueue(Call& call, const detail::Payload& payload);
   Peer* next_peer() noexcept;
-  Peer* next_peer_with_room() noexcept;
+  [[gnu::noinline]] Peer* next_peer_with_room() noexcept;
   [[gnu::always_inline]] inline void no_longer_sent(Peer& peer, Call& call) noexcept;
   // Time limits and retries: pool_clocks.cpp.
   void set_terms(Call& call, const Terms& terms, const detail::Payload& payload);
@@ -428,6 +427,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
 class PoolCore::Section {
  public:
   explicit Section(PoolCore& core) noexcept : core_{core} { core_.lock_.lock(); }
+  Section(PoolCore& core, std::adopt_lock_t) noexcept : core_{core} {}
   ~Section() { core_.leave_slowly_ ? core_.leave_slowly() : core_.lock_.unlock(); }
   Section(const Section&) = delete;
   Section& operator=(const Section&) = delete;

@@ -286,9 +286,18 @@ void PoolCore::on_bell() {
 // The handle's end.
 
 void PoolCore::release(Call& call) noexcept {
+  lock_.lock();
+  if (call.phase != Phase::settled || call.continuing || call.has_extra || keep_) [[unlikely]]
+    return release_slowly(call);
+  const Section section{*this, std::adopt_lock};
+  calls_.give_back(call);
+}
+
+/// Entered under the lock, and lets go of it.
+void PoolCore::release_slowly(Call& call) noexcept {
   std::shared_ptr<PoolCore> last;
   std::shared_ptr<Hearing> hearing;
-  const Section section{*this};
+  const Section section{*this, std::adopt_lock};
   if (call.phase == Phase::settled && !call.continuing) {
     if (call.has_extra) [[unlikely]]
       hearing.swap(call.extra()->hearing);

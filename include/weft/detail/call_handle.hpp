@@ -113,6 +113,7 @@ class WEFT_EXPORT CallHandle {
   friend class CallWatch;
   friend class Gathering;
   void drop() noexcept;
+  [[nodiscard]] Payload any_value(Asks who) const;
   work::PoolCore* core_ = nullptr;  ///< lives as long as the call does
   work::Call* call_ = nullptr;
   bool is_view_ = false;

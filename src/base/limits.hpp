@@ -27,8 +27,8 @@ inline constexpr std::uint64_t kGlanceUs = 100;
 
 /// A reply that nobody has read for so long is worth a wake-up of somebody who had not asked for one.
 inline constexpr std::uint64_t kReplyOldUs = 20;
-/// The same where whoever waits takes a core from a worker by it (Mode::patient): well below kWindowCrowdedNs, so that the
-/// worker has work left for as long as he waits for the core.
+/// The same where whoever waits takes a core from a worker by it (Mode::patient). It is looked so often, and so rung when they
+/// are up to twice as old: before kWindowCrowdedNs are done, so that there is work left while he waits for the core.
 inline constexpr std::uint64_t kReplyOldPatientUs = 150;
 /// How long a worker naps when its ring is full, between looks: a whole ring of replies waits, so latency is no matter.
 inline constexpr std::uint64_t kFullRingNapNs = 100'000;

@@ -10,8 +10,10 @@
 namespace weft::work {
 
 void CoreUse::look(std::span<Peer* const> workers, unsigned cores) noexcept {
+  // What has ended tells of no time any more.
   const auto since = [](std::uint64_t& before, std::uint64_t now) {
-    return now - std::exchange(before, now);
+    const std::uint64_t then = std::exchange(before, now);
+    return now > then ? now - then : 0;
   };
   const std::uint64_t now = base::now_ns();
   if (now - looked_ns_ < base::kCoresLookNs) return;

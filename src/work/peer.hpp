@@ -60,7 +60,9 @@ class Peer {
            port.peer->parked.load(base::relaxed) != 0;
   }
 
-  [[nodiscard]] bool has_room() const noexcept { return sent.size() < window; }
+  /// Frames in its ring: what was taken back lies there too, until it has passed that by.
+  [[nodiscard]] std::size_t in_hand() const noexcept { return sent.size() + returns_owed; }
+  [[nodiscard]] bool has_room() const noexcept { return in_hand() < window; }
 
   /// With so many frames in hand it has about as much to do as it takes to wake another.
   [[nodiscard]] std::size_t worth_waking() const noexcept {
@@ -70,10 +72,10 @@ class Peer {
   /// How many frames it should hold now, `ns` of work by what its tasks have cost lately: short ones travel in numbers, so
   /// that it never waits for the next; long ones alone, so that they can go to whoever is free first.
   void adapt_window(std::uint64_t ns) noexcept {
-    window_ns = ns;
     // Relaxed: advice, any value does no harm.
     const std::uint64_t ticks = port.peer->task_ticks.load(base::relaxed);
     if (ticks == 0 || window == 0) return;
+    window_ns = ns;
     const std::uint64_t fitting = window_ns * base::ticks_per_us() / 1000 / ticks;
     const std::uint64_t wanted = std::clamp<std::uint64_t>(fitting, window_min, base::kWindowMax);
     // Doubling at most: one cheap task does not make the next five hundred cheap.
@@ -95,14 +97,15 @@ class Peer {
       0;  ///< up to where its answers had been read at the last look for idle workers
   std::uint64_t idle_since_ns = 0;     ///< the last look that found it busy
   std::uint64_t checked_position = 0;  ///< up to where its answers had been read at the last check
-  std::uint64_t cpu_time_ns = 0;       ///< how long it had run then
+  std::uint64_t cpu_time_ns = 0;       ///< how long it had run at CoreUse's last look
   CallList waiting;                    ///< calls for this worker alone, for which its ring had no room yet
   bool is_copy = false;                ///< of a zygote
   bool leased = false;        ///< gets what is meant for it alone: a window of none, and it counts as listed
   bool retire_later = false;  ///< when the lease is over
   bool outdated = false;      ///< restart() has yet to replace it
   bool captures = false;      ///< what its tasks print is kept with them
-  bool look_due = false;      ///< frames went out without a look whether the worker sleeps
+  bool stuck = false;  ///< nothing came of it from one check to the next, nor since: others are woken sooner
+  bool look_due = false;  ///< frames went out without a look whether the worker sleeps
   State state = State::starting;
 
   std::uint64_t id;

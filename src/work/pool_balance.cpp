@@ -13,13 +13,15 @@ namespace {
 
 /// Fewer frames than so many are not worth moving to another worker while their own makes progress.
 constexpr std::size_t kMoveAtLeast = 16;
-/// A worker whose window holds so many has tasks of 50 us at the most.
-constexpr std::uint32_t kShortTasks = 8;
+/// Tasks of so many microseconds at the most are short.
+constexpr std::uint64_t kShortUs = 50;
 
-/// So many have short tasks in hand that what waits in the queue need not wait for long.
+/// So many get on with short tasks that what waits in the queue need not wait for long.
 bool are_supplied(const std::vector<Peer*>& workers, unsigned enough) noexcept {
-  const auto is_supplied = [](const Peer* peer) {
-    return !peer->sent.empty() && peer->window >= kShortTasks;
+  const std::uint64_t most = kShortUs * base::ticks_per_us();
+  const auto is_supplied = [most](const Peer* peer) {
+    // Relaxed: advice, any value does no harm.
+    return !peer->sent.empty() && !peer->stuck && peer->port.peer->task_ticks.load(base::relaxed) <= most;
   };
   return static_cast<std::size_t>(std::count_if(workers.begin(), workers.end(), is_supplied)) >= enough;
 }
@@ -47,7 +49,10 @@ Peer* PoolCore::next_peer() noexcept {
 /// while another has little in hand, that one gets the task too; and while others use all cores and get on, none is woken.
 Peer* PoolCore::woken_or_busy(Peer& sleeping) noexcept {
   Peer* const busy = serving_.size() == idle_.size() ? nullptr : peer_with_little();
-  return busy == nullptr && !(is_saturated() && are_supplied(serving_, cores_)) ? &sleeping : busy;
+  if (busy != nullptr || !is_saturated() || !are_supplied(serving_, cores_))
+    return busy == nullptr ? &sleeping : busy;
+  check_later();  // so that what is not handed out now will be, should they turn out to be at something long
+  return nullptr;
 }
 
 /// A busy worker that will be done with all it has before another could wake, as far as one can tell: check_later() sees
@@ -56,7 +61,7 @@ Peer* PoolCore::peer_with_little() noexcept {
   const std::size_t count = serving_.size();
   const bool saturated = is_saturated();
   const auto has_little = [saturated](const Peer& peer) {
-    return saturated ? peer.has_room() : peer.sent.size() < peer.worth_waking();
+    return !peer.stuck && (saturated ? peer.has_room() : peer.in_hand() < peer.worth_waking());
   };
   for (std::size_t i = 0; i < count; ++i) {
     if (cursor_ >= count) cursor_ = 0;
@@ -95,7 +100,12 @@ void PoolCore::refill() {
     if (peer == nullptr) return;
     Call* const call = queue_.take();
     if (call == nullptr) return;
-    if (!resend(*peer, *call)) return;
+    if (resend(*peer, *call)) continue;
+    // Its ring is full, of long frames or of what was taken back. It shall not hold up those that have nothing to do.
+    Peer* const idle = some_idle_peer();
+    if (idle == nullptr || idle == peer) return;
+    Call* const next = queue_.take();
+    if (next == nullptr || !resend(*idle, *next)) return;
   }
   share_out();
 }
@@ -164,7 +174,8 @@ std::uint64_t PoolCore::window_ns() const noexcept {
 /// him.
 bool PoolCore::has_better_use_of_core(const Call& call) const noexcept {
   if (call.phase == Phase::settled || !is_crowded()) return false;
-  return !queue_.empty() || (call.peer != nullptr && call.peer->sent.size() > call.peer->worth_waking());
+  if (!queue_.empty() || call.peer == nullptr) return !queue_.empty();
+  return !call.peer->leased && call.peer->sent.size() > std::max(call.peer->worth_waking(), kMoveAtLeast);
 }
 
 bool PoolCore::can_grow() const noexcept { return peers_.size() + starts_posted_ < options_.limit; }
@@ -220,7 +231,7 @@ void PoolCore::unclog() {
   }
 }
 
-/// Looks again in a millisecond whether those who have more than one task get on with them.
+/// Looks again in a millisecond whether those who have tasks get on with them, and hands out what nobody was woken for.
 void PoolCore::check_later() {
   if (check_timer_) return;
   check_timer_ = Attendant::get().at(base::now_ns() + base::kStuckNs, [weak = weak_from_this()] {
@@ -232,26 +243,28 @@ void PoolCore::check() {
   const Section section{*this};
   check_timer_ = {};
   core_use_.look(serving_, cores_);
+  // What else this program computes does not matter to a pool that has nothing to do.
+  if (!is_busy()) core_use_ = {};
   unclog();
   static_cast<void>(poll_locked());
   refill();
   bool again = false;
   bool any_came = false;
-  const auto came = [&](Peer& peer) {
+  const auto came = [](Peer& peer) {
     const std::uint64_t position = peer.port.in.position();
-    const bool more = std::exchange(peer.checked_position, position) != position;
-    any_came = any_came || more;
-    return more;
+    return std::exchange(peer.checked_position, position) != position;
   };
   for (std::size_t i = 0; i < serving_.size(); ++i) {
     Peer& peer = *serving_[i];
+    if (peer.sent.empty()) continue;
+    peer.stuck = !came(peer);
     if (peer.sent.size() < 2) continue;
-    const bool gets_on = came(peer);
+    any_came = any_came || !peer.stuck;
     if (peer.leased) continue;
     again = true;
-    if (!gets_on) unstick(peer);
+    if (peer.stuck) unstick(peer);
   }
-  for (Peer* const peer : leaving_) static_cast<void>(came(*peer));
+  for (Peer* const peer : leaving_) any_came = came(*peer) || any_came;
   if (kept_ != 0) replace_outdated();
   if (patient_ && !any_came) be_impatient();
   wake_sleepers();

@@ -151,7 +151,8 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* v
     {
       const Section section{*this};
       if (call.phase == Phase::settled) return true;
-      is_early = is_early && wait_estimate_.wake_ns() != 0;
+      // Not where others wait too, nor in a worker that is a thread, whose own ring may hold what it waits for.
+      is_early = is_early && wait_estimate_.wake_ns() != 0 && sleepers_ == 0 && is_process(options_.kind);
       if (is_early) {
         until = std::min(deadline_ns, begin + wait_estimate_.wake_ns());
         give_up = std::min(deadline_ns, begin + wait_estimate_.give_up_ns());
@@ -171,7 +172,8 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* v
     }
     if (deadline_ns != fiber::Reactor::kNever && base::now_ns() >= deadline_ns) return false;
     if (!std::exchange(is_early, false) || reactor.others_ready()) continue;
-    if (!spin(call, reactor, give_up, value, UINT64_MAX)) continue;
+    // Without taking the value: the call keeps the pool alive, which is used below.
+    if (!spin(call, reactor, give_up, nullptr, UINT64_MAX)) continue;
     const Section section{*this};
     wait_estimate_.took(base::now_ns() - begin);
     return true;

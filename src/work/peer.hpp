@@ -104,8 +104,8 @@ class Peer {
   bool retire_later = false;  ///< when the lease is over
   bool outdated = false;      ///< restart() has yet to replace it
   bool captures = false;      ///< what its tasks print is kept with them
-  bool stuck = false;  ///< nothing came of it from one check to the next, nor since: others are woken sooner
-  bool look_due = false;  ///< frames went out without a look whether the worker sleeps
+  std::uint32_t quiet_checks = 0;  ///< so often in a row, a millisecond apart, nothing had come of it
+  bool look_due = false;           ///< frames went out without a look whether the worker sleeps
   State state = State::starting;
 
   std::uint64_t id;

@@ -15,13 +15,16 @@ namespace {
 constexpr std::size_t kMoveAtLeast = 16;
 /// Tasks of so many microseconds at the most are short.
 constexpr std::uint64_t kShortUs = 50;
+/// Where all cores are used, a worker from which nothing comes for fewer checks may just be waiting for one.
+constexpr std::uint32_t kQuietChecks = 4;
 
 /// So many get on with short tasks that what waits in the queue need not wait for long.
 bool are_supplied(const std::vector<Peer*>& workers, unsigned enough) noexcept {
   const std::uint64_t most = kShortUs * base::ticks_per_us();
   const auto is_supplied = [most](const Peer* peer) {
     // Relaxed: advice, any value does no harm.
-    return !peer->sent.empty() && !peer->stuck && peer->port.peer->task_ticks.load(base::relaxed) <= most;
+    return !peer->sent.empty() && peer->quiet_checks < kQuietChecks &&
+           peer->port.peer->task_ticks.load(base::relaxed) <= most;
   };
   return static_cast<std::size_t>(std::count_if(workers.begin(), workers.end(), is_supplied)) >= enough;
 }
@@ -61,7 +64,8 @@ Peer* PoolCore::peer_with_little() noexcept {
   const std::size_t count = serving_.size();
   const bool saturated = is_saturated();
   const auto has_little = [saturated](const Peer& peer) {
-    return !peer.stuck && (saturated ? peer.has_room() : peer.in_hand() < peer.worth_waking());
+    if (saturated) return peer.quiet_checks < kQuietChecks && peer.has_room();
+    return peer.quiet_checks == 0 && peer.in_hand() < peer.worth_waking();
   };
   for (std::size_t i = 0; i < count; ++i) {
     if (cursor_ >= count) cursor_ = 0;
@@ -257,12 +261,13 @@ void PoolCore::check() {
   for (std::size_t i = 0; i < serving_.size(); ++i) {
     Peer& peer = *serving_[i];
     if (peer.sent.empty()) continue;
-    peer.stuck = !came(peer);
+    const bool gets_on = came(peer);
+    peer.quiet_checks = gets_on ? 0 : peer.quiet_checks + 1;
     if (peer.sent.size() < 2) continue;
-    any_came = any_came || !peer.stuck;
+    any_came = any_came || gets_on;
     if (peer.leased) continue;
     again = true;
-    if (peer.stuck) unstick(peer);
+    if (!gets_on) unstick(peer);
   }
   for (Peer* const peer : leaving_) any_came = came(*peer) || any_came;
   if (kept_ != 0) replace_outdated();

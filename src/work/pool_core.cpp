@@ -279,7 +279,7 @@ bool PoolCore::drain(Peer& peer) noexcept {
   }
   const std::uint64_t read = peer.port.in.position() - before;
   if (read == 0) return false;
-  peer.stuck = false;
+  peer.quiet_checks = 0;
   peer.port.in.publish_consumed();
   // Due for frames that were sent without a look; and a worker that found its ring full naps until there is room.
   if ((peer.look_due && !peer.sent.empty()) || read > base::kRingLines / 2) peer.port.ring_if_asleep();

@@ -56,7 +56,7 @@ inline constexpr std::uint64_t kCircuitWindowNs = 10'000'000'000;
 inline constexpr std::uint32_t kWindowMax = 512;
 /// So much work is handed to a worker in advance; a task longer than this travels alone.
 inline constexpr std::uint64_t kWindowNs = 100'000;
-/// The same where every core has a worker that is at work: then whoever hands out has to wait for a core first.
+/// The same where the workers use all cores: then whoever hands out has to wait for one first.
 inline constexpr std::uint64_t kWindowCrowdedNs = 400'000;
 /// A worker with less work in hand than this gets more before another is woken, which takes about as long.
 inline constexpr std::uint64_t kWorthWakingNs = 20'000;

@@ -41,7 +41,7 @@ class WaitEstimate {
   static constexpr std::int64_t kLateNs = 20'000;
   /// Nothing shorter is slept by the clock.
   static constexpr std::int64_t kShortestNs = 50'000;
-  /// With it, looking takes less than 200 us at the worst.
+  /// With it, looking takes some 200 us at the worst.
   static constexpr std::int64_t kDeviationNsMax = 20'000;
   static constexpr std::int64_t kStepNs = 5'000;
   std::int64_t mean_ = 0;

@@ -22,7 +22,8 @@ void CoreUse::look(std::span<Peer* const> workers, unsigned cores) noexcept {
   for (Peer* const worker : workers) {
     if (!worker->thread) used += since(worker->cpu_time_ns, process::cpu_time_ns(worker->child.pid));
   }
-  is_full_ = used >= elapsed * cores / 4 * 3;
+  // The first look has nothing to compare with.
+  is_full_ = elapsed != now && used >= elapsed * cores / 4 * 3;
 }
 
 }  // namespace weft::work

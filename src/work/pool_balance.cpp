@@ -51,9 +51,9 @@ Peer* PoolCore::next_peer() noexcept {
 /// An idle worker that sleeps costs a system call to wake, and somebody else's core where there are more workers than cores:
 /// while another has little in hand, that one gets the task too; and while others use all cores and get on, none is woken.
 Peer* PoolCore::woken_or_busy(Peer& sleeping) noexcept {
-  Peer* const busy = serving_.size() == idle_.size() ? nullptr : peer_with_little();
-  if (busy != nullptr || !is_saturated() || !are_supplied(serving_, cores_))
-    return busy == nullptr ? &sleeping : busy;
+  if (serving_.size() == idle_.size()) return &sleeping;
+  if (Peer* const busy = peer_with_little()) return busy;
+  if (!is_saturated() || !are_supplied(serving_, cores_)) return &sleeping;
   check_later();  // so that what is not handed out now will be, should they turn out to be at something long
   return nullptr;
 }
@@ -104,12 +104,7 @@ void PoolCore::refill() {
     if (peer == nullptr) return;
     Call* const call = queue_.take();
     if (call == nullptr) return;
-    if (resend(*peer, *call)) continue;
-    // Its ring is full, of long frames or of what was taken back. It shall not hold up those that have nothing to do.
-    Peer* const idle = some_idle_peer();
-    if (idle == nullptr || idle == peer) return;
-    Call* const next = queue_.take();
-    if (next == nullptr || !resend(*idle, *next)) return;
+    if (!resend(*peer, *call)) return;
   }
   share_out();
 }
@@ -246,9 +241,8 @@ void PoolCore::check_later() {
 void PoolCore::check() {
   const Section section{*this};
   check_timer_ = {};
-  core_use_.look(serving_, cores_);
   // What else this program computes does not matter to a pool that has nothing to do.
-  if (!is_busy()) core_use_ = {};
+  is_busy() ? core_use_.look(serving_, cores_) : static_cast<void>(core_use_ = {});
   unclog();
   static_cast<void>(poll_locked());
   refill();

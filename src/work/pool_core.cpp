@@ -373,6 +373,7 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
   }
   if (peer.captures) [[unlikely]]
     call->more().output = peer.output->of_call(call->id);
+  // The end of settle(), without the call: most have nobody else to be told.
   if (!call->is_unwatched() || !watchers_.empty()) [[unlikely]]
     return settle(*call);
   call->phase = Phase::settled;

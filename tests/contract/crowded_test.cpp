@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <thread>
 #include <vector>
 #include <weft/shared.hpp>
@@ -29,6 +30,7 @@ bool compute_until_stopped(TaskScope& scope) {
   return true;
 }
 int answer() { return 42; }
+std::size_t length(std::string text) { return text.size(); }
 
 class Crowded : public testing::TestWithParam<WorkerKind> {
  protected:
@@ -83,6 +85,17 @@ TEST_P(Crowded, what_is_submitted_between_long_tasks_is_done_while_nobody_waits)
   while (pool.status().queued != 0 || pool.status().running > 1) std::this_thread::sleep_for(1ms);
   endless.cancel();
   for (auto& each : many) EXPECT_EQ(each.get(), 42);
+}
+
+TEST_P(Crowded, what_fills_a_ring_behind_a_long_task_does_not_hold_up_the_rest) {
+  fill_cores();
+  auto endless = pool.submit<compute_until_stopped>();
+  std::vector<Execution<std::size_t>> many;
+  // Some sixty of them fill a ring.
+  for (int i = 0; i < 1000; ++i) many.push_back(pool.submit<length>(std::string(1000, 'x')));
+  while (pool.status().queued != 0 || pool.status().running > 1) std::this_thread::sleep_for(1ms);
+  endless.cancel();
+  for (auto& each : many) EXPECT_EQ(each.get(), 1000U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Workers, Crowded, testing::ValuesIn(kKindsBeside), kKindNamed);

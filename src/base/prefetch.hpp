@@ -12,4 +12,7 @@ inline void prefetch_for_writing(const void* address) noexcept {
 #endif
 }
 
+/// Asks for a cache line in order to read it soon.
+inline void prefetch_for_reading(const void* address) noexcept { __builtin_prefetch(address); }
+
 }  // namespace weft::base

@@ -41,9 +41,10 @@ class FramePort {
                                               std::uint64_t* position = nullptr) noexcept {
     const auto bytes =
         static_cast<std::uint32_t>(sizeof(wire::FrameHeader) + references.size_bytes() + payload.size());
-    std::byte* frame = out.try_claim(bytes);
+    std::byte* const frame = out.try_claim(bytes);
     if (frame == nullptr) [[unlikely]]
       return false;
+    const std::uint64_t begin = out.position();  // behind padding, if there had to be some
     wire::put(frame, header);
     std::byte* at = frame + sizeof(wire::FrameHeader);
     if (!references.empty()) {
@@ -51,7 +52,7 @@ class FramePort {
       at += references.size_bytes();
     }
     base::copy_bytes(at, payload.data(), payload.size());
-    const std::uint64_t where = out.commit(bytes);
+    const std::uint64_t where = out.commit(frame, begin, bytes);
     if (position != nullptr) *position = where;
     return true;
   }

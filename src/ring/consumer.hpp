@@ -42,13 +42,16 @@ class Consumer {
       word = head_at(position_)->length.load(base::acquire);  // SYNC ring-frame: as above.
       if (word == 0) return Peek::none;
     }
-    const std::uint32_t index = static_cast<std::uint32_t>(position_) & (lines_ - 1);
-    const std::uint32_t line_bytes = static_cast<std::uint32_t>(base::kLineBytes);
     // Padding twice in a row, a length of nothing or of more than may be, a frame over the end: never by our writer.
-    if (word < sizeof(FrameHead) || word > lines_ / kFrameShare * line_bytes) [[unlikely]]
+    if (word < sizeof(FrameHead)) [[unlikely]]
       return Peek::corrupt;
-    if (word > (lines_ - index) * line_bytes) [[unlikely]]
-      return Peek::corrupt;
+    if (word > base::kLineBytes) {
+      if (!can_hold(word)) [[unlikely]]
+        return Peek::corrupt;
+      // Its other lines come together then, rather than one after the other when they are read.
+      base::prefetch_for_reading(head_at(position_ + 1));
+      base::prefetch_for_reading(head_at(position_ + 2));
+    }
     bytes_ = word;
     return Peek::frame;
   }
@@ -79,6 +82,12 @@ class Consumer {
     if (position_ - published_ >= lines_ / 4) publish_consumed();
   }
 
+  /// The same, and publish_consumed().
+  void release_and_publish() noexcept {
+    position_ = next_position();
+    publish_consumed();
+  }
+
   /// Lets the writer reuse every frame released so far.
   void publish_consumed() noexcept {
     published_ = position_;
@@ -92,6 +101,13 @@ class Consumer {
  private:
   [[nodiscard]] const FrameHead* head_at(std::uint64_t position) const noexcept {
     return reinterpret_cast<const FrameHead*>(ring_ + (position & (lines_ - 1)) * base::kLineBytes);
+  }
+
+  /// Whether a frame of so many bytes may be here: one of a line always may.
+  [[nodiscard]] bool can_hold(std::uint32_t bytes) const noexcept {
+    const std::uint32_t line_bytes = static_cast<std::uint32_t>(base::kLineBytes);
+    const std::uint32_t index = static_cast<std::uint32_t>(position_) & (lines_ - 1);
+    return bytes <= lines_ / kFrameShare * line_bytes && bytes <= (lines_ - index) * line_bytes;
   }
 
   bool skip_padding(std::uint32_t word) noexcept {

@@ -44,13 +44,14 @@ class Producer {
   }
 
   /// Publishes the frame of `bytes` that try_claim(bytes) gave. Returns its position (in lines, monotonic).
-  std::uint64_t commit(std::uint32_t bytes) noexcept {
-    const std::uint64_t position = head_;
+  std::uint64_t commit(std::uint32_t bytes) noexcept { return commit(at(head_), head_, bytes); }
+  /// The same where both are at hand: once the frame is written, they would have to be found again.
+  std::uint64_t commit(std::byte* claimed, std::uint64_t position, std::uint32_t bytes) noexcept {
     // Relaxed: published by the length below. The line may hold anything of a frame that lay there before.
-    FrameHead* const frame = head_at(position);
+    auto* const frame = reinterpret_cast<FrameHead*>(claimed);
     frame->withdrawn.store(0, base::relaxed);
     WEFT_FAILURE_POINT("ring.commit.before_publish");
-    publish(frame, lines_of(bytes), bytes);
+    publish(frame, position, lines_of(bytes), bytes);
     WEFT_FAILURE_POINT("ring.commit.after_publish");
     return position;
   }
@@ -64,7 +65,8 @@ class Producer {
     const std::uint64_t room = consumed_seen_ + lines_;
     const std::uint64_t ahead = head_ + kPrepareLines;
     // So that the stores below find their lines at hand when their turn comes: the next lock or fence waits for them.
-    for (std::uint64_t line = zeroed_; line < ahead; line += last_lines_)
+    const std::uint32_t step = last_lines_;
+    for (std::uint64_t line = zeroed_; line < ahead; line += step)
       base::prefetch_for_writing(at(line + kPrepareLines));
     zero_up_to(ahead < room ? ahead : room);
   }
@@ -139,17 +141,19 @@ class Producer {
 
   bool pad(std::uint32_t lines) noexcept {
     if (!has_room(lines)) return false;
-    publish(head_at(head_), lines, kPaddingBit | (lines * static_cast<std::uint32_t>(base::kLineBytes)));
+    publish(head_at(head_), head_, lines,
+            kPaddingBit | (lines * static_cast<std::uint32_t>(base::kLineBytes)));
     return true;
   }
 
-  void publish(FrameHead* frame, std::uint32_t lines, std::uint32_t word) noexcept {
-    head_ += lines;
+  void publish(FrameHead* frame, std::uint64_t position, std::uint32_t lines, std::uint32_t word) noexcept {
+    const std::uint64_t next = position + lines;
+    head_ = next;
     last_lines_ = lines;
     // The lines within the frame hold its payload by now; whatever they begin with is none of the ring's words.
-    if (zeroed_ < head_) [[unlikely]]
-      zeroed_ = head_;
-    zero_up_to(head_ + 1);  // nothing to do where prepare() was called in time
+    if (zeroed_ < next) [[unlikely]]
+      zeroed_ = next;
+    zero_up_to(next + 1);  // nothing to do where prepare() was called in time
     WEFT_FAILURE_POINT("ring.commit.zeroed_next");
     // SYNC ring-frame: the whole frame, and the zero where the next one will begin.
     frame->length.store(word, base::release);
@@ -157,8 +161,14 @@ class Producer {
 
   /// The first word of every line from the head up to `position` shall be zero: a frame may begin at any of them.
   void zero_up_to(std::uint64_t position) noexcept {
+    std::uint64_t line = zeroed_;  // not the member: each store could be to it, as far as the compiler knows
+    std::byte* const ring = ring_;
+    const std::uint64_t mask = lines_ - 1;
+    if (line >= position) return;
     // Relaxed: the release store of the frame before carries it; the reader looks at a line only after that.
-    for (; zeroed_ < position; ++zeroed_) head_at(zeroed_)->length.store(0, base::relaxed);
+    for (; line < position; ++line)
+      reinterpret_cast<FrameHead*>(ring + (line & mask) * base::kLineBytes)->length.store(0, base::relaxed);
+    zeroed_ = position;
   }
 
   std::byte* ring_ = nullptr;

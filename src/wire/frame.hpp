@@ -34,8 +34,8 @@ inline constexpr std::uint16_t kMeasured = 4;  ///< of a task: its answer shall 
 inline constexpr std::uint16_t kOfOtherTypes = 8;  ///< of close: the two ends do not fit together
 
 /// A frame's fixed part, as it lies at the start of the frame; schemas/frame.fbs is the same struct for readers of
-/// the wire, and frame.cpp asserts that the two agree. `length` and `withdrawn` belong to the ring: put() leaves the
-/// first to it, and zeroes the second, which nobody reads yet.
+/// the wire, and frame.cpp asserts that the two agree. `length` and `withdrawn` belong to the ring, which
+/// writes them when it publishes the frame.
 struct FrameHeader {
   std::uint32_t length = 0;
   std::uint32_t withdrawn = 0;
@@ -103,13 +103,11 @@ static_assert(sizeof(BlockReference) == 32);
 
 // A header goes in and out as four whole words, so that no load waits for narrower stores to its bytes.
 
-/// Fills in a claimed frame, all but its length: the reader polls that word meanwhile.
+/// Fills in a claimed frame, all but the ring's own two words: the reader polls the first meanwhile.
 [[gnu::always_inline]] inline void put(std::byte* frame, const FrameHeader& header) noexcept {
   const std::uint64_t place = std::uint64_t{header.generation} << 32 | header.slot;
   const std::uint64_t what = static_cast<std::uint64_t>(header.kind) | std::uint64_t{header.encoding} << 8 |
                              std::uint64_t{header.flags} << 16 | std::uint64_t{header.attachments} << 32;
-  const std::uint32_t not_withdrawn = 0;
-  std::memcpy(frame + offsetof(FrameHeader, withdrawn), &not_withdrawn, sizeof not_withdrawn);
   std::memcpy(frame + offsetof(FrameHeader, slot), &place, sizeof place);
   std::memcpy(frame + offsetof(FrameHeader, function), &header.function, sizeof header.function);
   std::memcpy(frame + offsetof(FrameHeader, deadline_ns), &header.deadline_ns, sizeof header.deadline_ns);

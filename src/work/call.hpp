@@ -179,6 +179,20 @@ struct alignas(64) Call {
   [[nodiscard]] std::uint32_t slot() const noexcept { return static_cast<std::uint32_t>(id); }
   [[nodiscard]] std::uint32_t generation() const noexcept { return static_cast<std::uint32_t>(id >> 32); }
   void next_generation() noexcept { id += std::uint64_t{1} << 32; }
+  /// What the table gave out becomes a call of this task.
+  void begin(std::uint64_t task, Encoding with, std::uint16_t its_flags) noexcept {
+    // Relaxed: nobody but this thread knows the call yet.
+    state.store(0, base::relaxed);
+    ending = Ending::value;
+    encoding = with;
+    // All of them, which is one store.
+    abandoned = waited_for = has_continuation = continuing = watched = timed = stop_asked = has_extra = false;
+    priority = Priority::normal;
+    withdrawn = false;
+    flags = its_flags;
+    function = task;
+    peer = nullptr;
+  }
   [[nodiscard]] bool settled() const noexcept {
     // SYNC call-settled: the ending and its payload.
     return state.load(base::acquire) == kSettled;
@@ -222,10 +236,12 @@ struct alignas(64) Call {
     }
     return big.bytes.get();
   }
-  /// Nobody and nothing waits for its settling but its handle.
-  [[nodiscard]] bool is_unwatched() const noexcept {
-    return !(abandoned | waited_for | has_continuation | watched | timed);
+  /// Its settling is more than a word for its handle to see.
+  [[nodiscard]] bool is_watched() const noexcept {
+    return abandoned || waited_for || has_continuation || continuing || watched || timed;
   }
+  /// There is nothing to it but its value, and nobody waits for that but its handle.
+  [[nodiscard]] bool is_plain() const noexcept { return !is_watched() && !has_extra; }
   [[nodiscard]] bool is_pinned() const noexcept { return timed && extra()->terms.worker != 0; }
   [[nodiscard]] const std::byte* payload() const noexcept {
     return bytes <= kShortBytes ? rest().inline_bytes : extra()->bytes.get();
@@ -272,6 +288,10 @@ class CallList {
     (call.previous != nullptr ? call.previous->next : front_) = call.next;
     (call.next != nullptr ? call.next->previous : back_) = call.previous;
     --size_;
+  }
+  void clear() noexcept {
+    front_ = back_ = nullptr;
+    size_ = 0;
   }
   Call* pop_front() noexcept {
     Call* const call = front_;

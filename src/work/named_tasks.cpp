@@ -71,14 +71,14 @@ const detail::TaskEntry* find_task(std::uint64_t function, bool named) {
     const auto found = all.entries.find(function);
     return found == all.entries.end() ? nullptr : found->second;
   }
-  // Tasks come in rows of the same kind.
-  thread_local std::uint64_t last_function = 0;
-  thread_local const detail::TaskEntry* last_entry = nullptr;
-  if (function != last_function) {
-    last_entry = entry_at(function);
-    last_function = function;
-  }
-  return last_entry;
+  return entry_at(function);
+}
+
+const detail::TaskEntry* TaskFinder::find_other(std::uint64_t function, bool named) {
+  if (named) return find_task(function, true);
+  entry_ = entry_at(function);
+  function_ = function;
+  return entry_;
 }
 
 std::string task_name(std::uint64_t function, bool named) {

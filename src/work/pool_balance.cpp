@@ -58,6 +58,14 @@ Peer* PoolCore::woken_or_busy(Peer& sleeping) noexcept {
   return nullptr;
 }
 
+/// It has nothing left to do, and may be given something.
+void PoolCore::now_idle(Peer& peer) noexcept {
+  if (peer.listed_idle || peer.state != Peer::State::serving) return;
+  static_cast<void>(some_idle_peer());  // what was taken and still stands there shall not lie below this one
+  idle_.push_back(&peer);               // start_serving() has made the room
+  peer.listed_idle = true;
+}
+
 /// A busy worker that will be done with all it has before another could wake, as far as one can tell: check_later() sees
 /// to it that nothing is stuck there if one could not. Where there is no core for another, any busy one with room.
 Peer* PoolCore::peer_with_little() noexcept {

@@ -10,7 +10,6 @@
 #include "base/failure_point.hpp"
 #include "base/prefetch.hpp"
 #include "process/descriptors.hpp"
-#include "ring/take_back.hpp"
 #include "sync/inherited_deadline.hpp"
 #include "wire/failure.hpp"
 #include "work/exceptions.hpp"
@@ -59,68 +58,9 @@ Call& PoolCore::submit_in_block(const detail::Request& request, std::uint16_t fl
       static_cast<std::uint16_t>(flags | wire::kPayloadInBlock), terms);
 }
 
-Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flags, const Terms* terms) {
-  const Section section{*this};
-  if (closed_) [[unlikely]]
-    throw Closed{closed_reason_};
-  Call& call = calls_.take();
-  // Relaxed: nobody but this thread knows the call yet.
-  call.state.store(0, base::relaxed);
-  call.peer = nullptr;
-  call.abandoned = false;
-  call.has_continuation = false;
-  call.stop_asked = false;
-  call.priority = Priority::normal;
-  call.ending = Ending::value;
-  call.encoding = request.payload.encoding;
-  call.flags = flags;
-  call.function = request.function;
-  if (terms != nullptr) [[unlikely]] {
-    if (request.options != nullptr) {
-      call.priority = request.options->priority;
-      if (call.priority != Priority::normal) overtaking_ = true;
-      call.more().heeded = request.options->stop;
-    }
-    set_terms(call, *terms, request.payload);
-    if (call.extra()->heeded.stop_requested()) {
-      settle_cancelled(call);
-      return call;
-    }
-    if (call.is_pinned()) {
-      submit_pinned(call, request.payload);
-      return call;
-    }
-    if (!CallQueue::may_go(call)) {
-      enqueue(call, request.payload);
-      return call;
-    }
-  }
-  if (queue_.empty()) [[likely]] {
-    Peer* const peer = next_peer();
-    if (peer != nullptr && send(*peer, call, request.payload)) [[likely]]
-      return call;
-    if (call.phase == Phase::settled) return call;
-  }
-  enqueue(call, request.payload);
-  return call;
-}
+namespace {
 
-void PoolCore::enqueue(Call& call, const detail::Payload& payload) {
-  call.phase = Phase::queued;
-  call.store(payload.bytes.data(), static_cast<std::uint32_t>(payload.bytes.size()));
-  if (!payload.attachments.empty()) {
-    call.more().attachments.assign(payload.attachments.begin(), payload.attachments.end());
-  }
-  if (options_.kind == WorkerKind::caller) [[unlikely]]
-    return run_soon(call);
-  queue_.push_back(call);
-  // What has come back meanwhile makes room; and where there are views, those before this one may just have to wait.
-  if (!poll_locked() && queue_.has_shares()) refill();
-  if (!queue_.empty()) want_workers();
-}
-
-bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
-  if (payload.bytes.size() > kShortBytes) peer.port.out.warm();
+wire::FrameHeader header_of(const Call& call) noexcept {
   wire::FrameHeader header;
   header.slot = call.slot();
   header.generation = call.generation();
@@ -130,9 +70,16 @@ bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
   header.flags = call.flags;
   if (call.timed) [[unlikely]]
     header.deadline_ns = call.extra()->terms.deadline_ns;
+  return header;
+}
+
+}  // namespace
+
+bool PoolCore::send_inlined(Peer& peer, Call& call, const detail::Payload& payload) {
+  if (payload.bytes.size() > kShortBytes) peer.port.out.warm();
   if (!payload.attachments.empty()) [[unlikely]] {
-    if (!send_with_blocks(peer, call, header, payload)) return false;
-  } else if (!peer.port.send(header, {}, payload.bytes, &call.position)) [[unlikely]] {
+    if (!send_with_blocks(peer, call, payload)) return false;
+  } else if (!peer.port.send(header_of(call), {}, payload.bytes, &call.position)) [[unlikely]] {
     if (peer.port.out.corrupt()) condemn(peer, "it consumed more of its ring than was written");
     return false;
   }
@@ -161,8 +108,61 @@ bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
   return true;
 }
 
-bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header,
-                                const detail::Payload& payload) {
+bool PoolCore::send(Peer& peer, Call& call, const detail::Payload& payload) {
+  return send_inlined(peer, call, payload);
+}
+
+Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flags, const Terms* terms) {
+  const Section section{*this};
+  if (closed_) [[unlikely]]
+    throw Closed{closed_reason_};
+  Call& call = calls_.take();
+  call.begin(request.function, request.payload.encoding, flags);
+  if (terms != nullptr) [[unlikely]] {
+    if (request.options != nullptr) {
+      call.priority = request.options->priority;
+      if (call.priority != Priority::normal) overtaking_ = true;
+      call.more().heeded = request.options->stop;
+    }
+    set_terms(call, *terms, request.payload);
+    if (call.extra()->heeded.stop_requested()) {
+      settle_cancelled(call);
+      return call;
+    }
+    if (call.is_pinned()) {
+      submit_pinned(call, request.payload);
+      return call;
+    }
+    if (!CallQueue::may_go(call)) {
+      enqueue(call, request.payload);
+      return call;
+    }
+  }
+  if (queue_.empty()) [[likely]] {
+    Peer* const peer = next_peer();
+    if (peer != nullptr && send_inlined(*peer, call, request.payload)) [[likely]]
+      return call;
+    if (call.phase == Phase::settled) return call;
+  }
+  enqueue(call, request.payload);
+  return call;
+}
+
+void PoolCore::enqueue(Call& call, const detail::Payload& payload) {
+  call.phase = Phase::queued;
+  call.store(payload.bytes.data(), static_cast<std::uint32_t>(payload.bytes.size()));
+  if (!payload.attachments.empty()) {
+    call.more().attachments.assign(payload.attachments.begin(), payload.attachments.end());
+  }
+  if (options_.kind == WorkerKind::caller) [[unlikely]]
+    return run_soon(call);
+  queue_.push_back(call);
+  // What has come back meanwhile makes room; and where there are views, those before this one may just have to wait.
+  if (!poll_locked() && queue_.has_shares()) refill();
+  if (!queue_.empty()) want_workers();
+}
+
+bool PoolCore::send_with_blocks(Peer& peer, Call& call, const detail::Payload& payload) {
   const std::span<const Buffer> attachments = payload.attachments;
   if (attachments.size() <= link::kReferencesMax &&
       !peer.port.has_room(attachments.size(), payload.bytes.size())) {
@@ -180,6 +180,7 @@ bool PoolCore::send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header
     }
     return false;
   }
+  wire::FrameHeader header = header_of(call);
   header.attachments = static_cast<std::uint16_t>(references_.size());
   WEFT_CHECK(peer.port.send(header, references_, payload.bytes, &call.position),
              "there was room for the frame");
@@ -198,68 +199,6 @@ bool PoolCore::resend(Peer& peer, Call& call) {
   return false;
 }
 
-/// Withdraws the frame of a sent call. True if that was in time: it waits in the queue again. Where it was too late to
-/// know, the worker's answer decides; by then the frame's lines may have been written anew, so its arguments are kept.
-bool PoolCore::withdraw(Peer& peer, Call& call) {
-  if (ring::try_take_back(peer.port.out, call.position, *peer.port.peer) == ring::TakeBack::taken) {
-    ++peer.returns_owed;
-    return on_returned(peer, call);
-  }
-  if (!call.withdrawn && call.position >= peer.port.out.consumed()) {
-    std::uint32_t mark = 0;
-    std::memcpy(&mark, peer.port.out.at(call.position) + offsetof(wire::FrameHeader, withdrawn), sizeof mark);
-    call.withdrawn = mark != 0 && read_back(peer, call);
-  }
-  return false;
-}
-
-/// Copies the arguments of a sent call out of the ring. False if the frame is not there any more.
-bool PoolCore::read_back(Peer& peer, Call& call) {
-  const std::byte* const frame = peer.port.out.at(call.position);
-  std::uint32_t length = 0;
-  std::memcpy(&length, frame, sizeof length);
-  const wire::FrameHeader header = wire::get(frame);
-  const std::size_t fixed = sizeof(wire::FrameHeader) + header.attachments * sizeof(wire::BlockReference);
-  if (call.position < peer.port.out.consumed() || length < fixed || header.slot != call.slot() ||
-      header.generation != call.generation()) {
-    return false;
-  }
-  if (header.attachments != 0) {
-    const auto* const first =
-        reinterpret_cast<const wire::BlockReference*>(frame + sizeof(wire::FrameHeader));
-    call.more().lent.assign(first, first + header.attachments);
-  }
-  call.store(frame + fixed, length - static_cast<std::uint32_t>(fixed));
-  return true;
-}
-
-/// The frame of `call` was taken back, or will never be read: its arguments come out of the ring, which is this
-/// process's own memory, and it waits at the front of the queue again under a new generation, so that the worker's
-/// `returned` finds nobody. False if the frame is not there any more.
-bool PoolCore::on_returned(Peer& peer, Call& call) {
-  if (!call.withdrawn && !read_back(peer, call)) return false;
-  call.withdrawn = false;
-  if (call.has_extra && !call.extra()->lent.empty()) {
-    peer.exchange.unlend(call.extra()->lent);
-    call.extra()->lent.clear();
-  }
-  if (call.has_extra && call.extra()->talk) forget_opened(call);
-  no_longer_sent(peer, call);
-  call.phase = Phase::queued;
-  call.next_generation();
-  if (call.timed) {
-    no_longer_handed(call);
-    if (std::exchange(call.extra()->terms.began_ns, 0) != 0) next_timer(call);
-  }
-  if (call.is_pinned()) {
-    call.peer = &peer;
-    peer.waiting.push_front(call);
-  } else {
-    queue_.push_front(call);
-  }
-  return true;
-}
-
 // Answers.
 
 bool PoolCore::drain(Peer& peer) noexcept {
@@ -271,7 +210,8 @@ bool PoolCore::drain(Peer& peer) noexcept {
       condemn(peer, "it published a frame of a length that cannot be");
       break;
     }
-    on_frame(peer);
+    if (!settle_plain(peer)) [[unlikely]]
+      on_frame(peer);
     if (peer.state == Peer::State::ending && !peer.violation.empty()) break;
     peer.port.in.release();
     // Nothing is due any more: a look at the line after it would fetch that one from the worker's cache for nothing.
@@ -291,6 +231,28 @@ bool PoolCore::drain(Peer& peer) noexcept {
   if (peer.exchange.returns_waiting() >= base::kReturnsBatch && peer.exchange.flush_returns(peer.port)) {
     peer.port.ring_if_asleep();
   }
+  return true;
+}
+
+/// The value of a call with which nothing else goes: most frames are one. False if this one is something else; then
+/// nothing has been done.
+bool PoolCore::settle_plain(Peer& peer) noexcept {
+  const std::uint32_t bytes = peer.port.in.bytes();
+  if (bytes < sizeof(wire::FrameHeader)) return false;
+  const wire::FrameHeader header = wire::get(peer.port.in.data());
+  if (header.kind != wire::Kind::value || header.flags != 0 || header.attachments != 0) return false;
+  Call* const call = calls_.find(header.slot, header.generation);
+  if (call == nullptr || call->peer != &peer || !call->is_plain() || peer.captures || !watchers_.empty())
+    return false;
+  WEFT_FAILURE_POINT("parent.answer.before_settle");
+  no_longer_sent(peer, *call);
+  call->encoding = static_cast<Encoding>(header.encoding);
+  call->flags &= wire::kNamed;
+  call->ending = Ending::value;
+  call->store_behind_header({peer.port.in.data() + sizeof header, bytes - sizeof header});
+  ++finished_;
+  call->phase = Phase::settled;
+  call->publish_settled();
   return true;
 }
 
@@ -361,12 +323,8 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
   call->flags =
       static_cast<std::uint16_t>((call->flags & wire::kNamed) | (header.flags & wire::kPayloadInBlock));
   call->ending = header.kind == wire::Kind::failure ? Ending::failure : Ending::value;
-  if (header.attachments == 0) [[likely]] {
-    call->store_behind_header(body);
-  } else {
-    call->store(body.data(), static_cast<std::uint32_t>(body.size()));
-  }
-  if (call->ending == Ending::value) [[likely]] {
+  call->store(body.data(), static_cast<std::uint32_t>(body.size()));
+  if (call->ending == Ending::value) {
     ++finished_;
   } else {
     ++(stopped_late(*call) ? timed_out_ : failed_);
@@ -374,7 +332,7 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
   if (peer.captures) [[unlikely]]
     call->more().output = peer.output->of_call(call->id);
   // The end of settle(), without the call: most have nobody else to be told.
-  if (!call->is_unwatched() || !watchers_.empty()) [[unlikely]]
+  if (call->is_watched() || !watchers_.empty()) [[unlikely]]
     return settle(*call);
   call->phase = Phase::settled;
   call->publish_settled();

@@ -168,25 +168,28 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   void take_short(Call& call, detail::ShortValue& value) noexcept;
   [[gnu::noinline]] void release_slowly(Call& call) noexcept;
   [[gnu::always_inline]] inline bool take_at_once(Call& call, detail::ShortValue& value) noexcept;
-  [[nodiscard]] inline bool is_alone(const Peer& peer, const Call& call) const noexcept;
+  [[nodiscard]] inline bool is_alone(const Call& call) const noexcept;
   bool drain(Peer& peer) noexcept;
-  // Inlined, since each has one caller: half of its work would be to save and restore registers.
-  [[gnu::always_inline]] inline void on_frame(Peer& peer);
-  [[gnu::always_inline]] inline void on_answer(Peer& peer, const wire::FrameHeader& header,
-                                               std::span<const std::byte> body);
-  bool withdraw(Peer& peer, Call& call);
-  static std::uint64_t withdraw_all(Peer& peer) noexcept;
-  bool read_back(Peer& peer, Call& call);
-  bool on_returned(Peer& peer, Call& call);
+  // Inlined, since it has one caller: half of its work would be to save and restore registers.
+  [[gnu::always_inline]] inline bool settle_plain(Peer& peer) noexcept;
+  [[gnu::noinline]] void on_frame(Peer& peer);
+  void on_answer(Peer& peer, const wire::FrameHeader& header, std::span<const std::byte> body);
   void settle(Call& call) noexcept;
   void settle_with(Call& call, std::exception_ptr exception) noexcept;
   void settle_with(Call& call, std::exception_ptr exception, std::uint64_t& count) noexcept;
   bool send(Peer& peer, Call& call, const detail::Payload& payload);
-  bool send_with_blocks(Peer& peer, Call& call, wire::FrameHeader header, const detail::Payload& payload);
+  [[gnu::always_inline]] inline bool send_inlined(Peer& peer, Call& call, const detail::Payload& payload);
+  bool send_with_blocks(Peer& peer, Call& call, const detail::Payload& payload);
   void enqueue(Call& call, const detail::Payload& payload);
   Peer* next_peer() noexcept;
   [[gnu::noinline]] Peer* next_peer_with_room() noexcept;
   [[gnu::always_inline]] inline void no_longer_sent(Peer& peer, Call& call) noexcept;
+  // What a worker does not run after all: pool_taking_back.cpp.
+  bool withdraw(Peer& peer, Call& call);
+  static std::uint64_t withdraw_all(Peer& peer) noexcept;
+  bool read_back(Peer& peer, Call& call);
+  bool on_returned(Peer& peer, Call& call);
+  void take_all_back(Peer& peer);
   // Time limits and retries: pool_clocks.cpp.
   void set_terms(Call& call, const Terms& terms, const detail::Payload& payload);
   void set_timer(Call& call, std::uint64_t at_ns);
@@ -242,7 +245,6 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   // Upkeep: pool_upkeep.cpp.
   void tend_later();
   void tend();
-  void take_all_back(Peer& peer);
   void recycle(Peer& peer, const std::string& why);
   void recycle_if_due(Peer& peer, std::uint64_t now_ns);
   void wait_for_room();
@@ -261,6 +263,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   // Who gets what: pool_balance.cpp.
   [[gnu::noinline]] Peer* woken_or_busy(Peer& sleeping) noexcept;
   Peer* peer_with_little() noexcept;
+  void now_idle(Peer& peer) noexcept;
   Peer* some_idle_peer() noexcept;
   void refill();
   void share_out();
@@ -439,12 +442,9 @@ class PoolCore::Section {
 void PoolCore::no_longer_sent(Peer& peer, Call& call) noexcept {
   peer.sent.remove(call);
   call.peer = nullptr;
-  if (!peer.sent.empty() && peer.sent.front()->timed) [[unlikely]]
+  if (peer.sent.empty()) return now_idle(peer);
+  if (peer.sent.front()->timed) [[unlikely]]
     start_clock(peer);
-  if (!peer.sent.empty() || peer.listed_idle || peer.state != Peer::State::serving) return;
-  static_cast<void>(some_idle_peer());  // what was taken and still stands there shall not lie below this one
-  idle_.push_back(&peer);               // start_serving() has made the room
-  peer.listed_idle = true;
 }
 
 }  // namespace weft::work

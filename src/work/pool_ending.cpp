@@ -11,7 +11,6 @@
 #include "base/limits.hpp"
 #include "process/cpus.hpp"
 #include "process/limits.hpp"
-#include "ring/take_back.hpp"
 #include "work/faults.hpp"
 #include "work/obituary.hpp"
 #include "work/pool_core.hpp"
@@ -114,14 +113,6 @@ bool PoolCore::shutdown(std::uint64_t deadline_ns) {
       deadline_ns);
   if (done && observation_) observation_->finish();
   return done;
-}
-
-/// Withdraws all that it has not answered. What begins at the position given or behind it will not run.
-std::uint64_t PoolCore::withdraw_all(Peer& peer) noexcept {
-  for (Call* call = peer.sent.back(); call != nullptr; call = call->previous) {
-    if (call->position >= peer.port.out.consumed()) peer.port.out.withdraw(call->position);
-  }
-  return ring::first_taken(*peer.port.peer);
 }
 
 std::size_t PoolCore::kill(const std::string& reason) {

@@ -53,14 +53,6 @@ void PoolCore::tend() {
   tend_later();
 }
 
-/// What it has not begun waits in the queue again.
-void PoolCore::take_all_back(Peer& peer) {
-  while (peer.sent.size() > 1) {
-    Call& last = *peer.sent.back();
-    if (last.is_pinned() || !withdraw(peer, last)) return;
-  }
-}
-
 void PoolCore::recycle_if_due(Peer& peer, std::uint64_t now_ns) {
   if (peer.old_at_ns <= now_ns) {
     take_all_back(peer);

@@ -24,7 +24,6 @@ bool PoolCore::ready(Call& call) {
 /// What drain(), settle() and take_short() do, for the one case that a task alone meets each time: its worker has nothing
 /// else, and a short value has come for it. In any other nothing is done: false.
 bool PoolCore::take_at_once(Call& call, detail::ShortValue& value) noexcept {
-  if (call.peer == nullptr) return false;
   Peer& peer = *call.peer;
   ring::Consumer& in = peer.port.in;
   if (in.peek() != ring::Peek::frame || in.bytes() < sizeof(wire::FrameHeader) ||
@@ -33,25 +32,28 @@ bool PoolCore::take_at_once(Call& call, detail::ShortValue& value) noexcept {
   }
   const wire::FrameHeader header = wire::get(in.data());
   const bool is_plain = header.kind == wire::Kind::value && header.flags == 0 && header.attachments == 0;
-  if (!is_plain || wire::call_id(header) != call.id || !is_alone(peer, call)) return false;
+  if (!is_plain || wire::call_id(header) != call.id) return false;
   value.encoding = static_cast<Encoding>(header.encoding);
   value.bytes = in.bytes() - static_cast<std::uint32_t>(sizeof header);
   copy_payload(value.data, in.data() + sizeof header, value.bytes);
   value.taken = true;
-  in.release();
-  in.publish_consumed();
+  in.release_and_publish();
   peer.look_due = false;
-  no_longer_sent(peer, call);
+  peer.sent.clear();
+  if (!peer.listed_idle) [[unlikely]]
+    now_idle(peer);
   ++finished_;
   calls_.give_back(call);
   return true;
 }
 
-/// The peer has nothing but this call, and nothing else follows from its end.
-bool PoolCore::is_alone(const Peer& peer, const Call& call) const noexcept {
+/// Its worker has nothing but this call, and nothing else follows from its end.
+bool PoolCore::is_alone(const Call& call) const noexcept {
+  if (call.peer == nullptr || call.phase != Phase::sent) return false;
+  const Peer& peer = *call.peer;
   if (peer.sent.front() != &call || peer.sent.back() != &call || peer.state != Peer::State::serving)
     return false;
-  if (call.has_continuation || call.continuing || call.watched || call.timed || call.has_extra) return false;
+  if (!call.is_plain()) return false;
   if (peer.captures || !peer.stops.empty() || !peer.waiting.empty()) return false;
   if (peer.exchange.returns_waiting() >= base::kReturnsBatch) return false;
   return queue_.empty() && watchers_.empty() && !keep_;
@@ -69,9 +71,11 @@ bool PoolCore::spin(Call& call, fiber::Reactor& reactor, std::uint64_t deadline_
     {
       const Section section{*this};
       for (int look = 0; look < 64 && !lock_.contended(); ++look) {
+        // Before the look, rather than when the answer is there.
+        const bool is_simple = value != nullptr && is_alone(call);
         // A look that comes before the answer takes its line away from the worker, who then has to get it back.
         begin == 0 && look == 0 ? first_look_.wait() : base::spin_pause();
-        if (value != nullptr && take_at_once(call, *value)) {
+        if (is_simple && take_at_once(call, *value)) {
           begin == 0 ? first_look_.found_by(look) : was_worth_it();
           return true;
         }

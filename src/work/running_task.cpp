@@ -37,7 +37,8 @@ void RunningTask::begin() noexcept {
 }
 
 void RunningTask::run() {
-  const detail::TaskEntry* const entry = find_task(header_.function, (header_.flags & wire::kNamed) != 0);
+  const detail::TaskEntry* const entry =
+      loop_.finder_.find(header_.function, (header_.flags & wire::kNamed) != 0);
   if (entry == nullptr) {
     wire::FailureReport unknown;
     unknown.kind = wire::FailureReport::Kind::unknown_task;
@@ -84,25 +85,30 @@ void RunningTask::send_report(const wire::FailureReport& failure) {
   }
 }
 
-void RunningTask::reply(wire::Kind kind, const detail::Payload& payload) {
-  if (loop_.ends_matter_) [[unlikely]]
-    loop_.before_reply(header_);
+wire::FrameHeader RunningTask::answer(wire::Kind kind, Encoding encoding) const noexcept {
   wire::FrameHeader header;
   header.slot = header_.slot;
   header.generation = header_.generation;
   header.kind = kind;
-  header.encoding = static_cast<std::uint8_t>(payload.encoding);
+  header.encoding = static_cast<std::uint8_t>(encoding);
   if ((header_.flags & wire::kMeasured) != 0) [[unlikely]]
     header.function = began_ns_, header.deadline_ns = base::now_ns() - began_ns_;
+  return header;
+}
+
+void RunningTask::reply(wire::Kind kind, const detail::Payload& payload) {
+  if (loop_.ends_matter_) [[unlikely]]
+    loop_.before_reply(header_);
   if (payload.bytes.size() > base::kInlineBytesMax || !payload.attachments.empty()) [[unlikely]] {
-    reply_with_blocks(header, payload);
+    reply_with_blocks(kind, payload);
   } else {
-    loop_.send(header, {}, payload.bytes);
+    loop_.send(answer(kind, payload.encoding), {}, payload.bytes);
   }
   replied_ = true;
 }
 
-void RunningTask::reply_with_blocks(wire::FrameHeader header, const detail::Payload& payload) {
+void RunningTask::reply_with_blocks(wire::Kind kind, const detail::Payload& payload) {
+  wire::FrameHeader header = answer(kind, payload.encoding);
   std::vector<wire::BlockReference> references;
   std::vector<Buffer> with_block;
   std::span<const Buffer> buffers = payload.attachments;

@@ -66,7 +66,9 @@ class RunningTask final : public detail::TaskCall {
   void begin() noexcept;
   void send_report(const wire::FailureReport& failure);
   void reply(wire::Kind kind, const detail::Payload& payload);
-  void reply_with_blocks(wire::FrameHeader header, const detail::Payload& payload);
+  void reply_with_blocks(wire::Kind kind, const detail::Payload& payload);
+  [[gnu::always_inline]] [[nodiscard]] inline wire::FrameHeader answer(wire::Kind kind,
+                                                                       Encoding encoding) const noexcept;
 
   WorkerLoop& loop_;
   const wire::FrameHeader& header_;  // its caller's; not copied, see detail::Request

@@ -37,11 +37,6 @@ constexpr int kRefused = 120;
 /// What it takes to tell of an exception, and then some.
 constexpr std::size_t kReserveBytes = 256 * 1024;
 
-std::uint64_t short_ticks() noexcept {
-  static const std::uint64_t ticks = base::ticks_per_us();
-  return ticks;
-}
-
 }  // namespace
 
 WorkerLoop::WorkerLoop(Parts parts)
@@ -51,6 +46,7 @@ WorkerLoop::WorkerLoop(Parts parts)
       sleeper_{&parts_.port.own->parked},
       stop_watch_{*parts_.stop_log, parts_.port.own->stops_seen},
       ends_matter_{parts_.output.active()},
+      short_ticks_{base::ticks_per_us()},
       old_ticks_{base::ticks_per_us() * base::kReplyOldUs},
       old_ticks_patient_{base::ticks_per_us() * base::kReplyOldPatientUs},
       tick_ns_{(std::uint64_t{1000} << kNsShift) / base::ticks_per_us()} {}
@@ -175,7 +171,6 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
   ++begun_;
   WEFT_FAILURE_POINT("worker.task.before_run");
   std::exception_ptr failed;
-  std::vector<std::uint64_t> thrown;
   try {
     task.run();
   } catch (const ThrowProbe&) {  // notes where it was thrown, and leaves it to the next
@@ -183,11 +178,11 @@ void WorkerLoop::on_task(const wire::FrameHeader& header, std::span<const std::b
     fiber::pass_forced_unwind();
     reserve_.reset();
     failed = std::current_exception();
-    thrown = thrown_at(failed);
+    thrown_ = thrown_at(failed);
   }
   task.decoded();  // where the arguments could not be decoded
   if (failed) {
-    task.send_failure(failed, std::move(thrown));
+    task.send_failure(failed, std::exchange(thrown_, {}));
     failed = nullptr;
     keep_reserve();
   }
@@ -241,7 +236,7 @@ void WorkerLoop::after_reply() noexcept {
   parts_.port.out.prepare();
   // The clock costs as much as an empty task: while tasks are short it is read for eight of them together.
   const std::uint64_t untimed = done_ - timed_;
-  if (task_ticks_ != 0 && task_ticks_ < short_ticks() && untimed < 8) return;
+  if (task_ticks_ != 0 && task_ticks_ < short_ticks_ && untimed < 8) return;
   const std::uint64_t took = tell_times(base::ticks());
   task_ticks_ = task_ticks_ == 0 ? took : task_ticks_ - task_ticks_ / 4 + took / 4;
   // Relaxed: advice.

@@ -16,6 +16,7 @@
 #include "link/frame_port.hpp"
 #include "process/black_box.hpp"
 #include "work/asker.hpp"
+#include "work/named_tasks.hpp"
 #include "work/output.hpp"
 #include "work/stop_watch.hpp"
 #include "work/worker_channels.hpp"
@@ -159,8 +160,11 @@ class WorkerLoop final : public fiber::Source {
   std::uint64_t last_ticks_ = 0;                 // when the last task ended, or the ring was last seen empty
   std::uint64_t timed_ = 0;                      // done_ at last_ticks_
   base::Atomic<std::uint64_t>* told_ = nullptr;  // where tell_times() counted last
+  TaskFinder finder_;
+  std::vector<std::uint64_t> thrown_;  ///< where the exception was thrown that is just being told
   StopWatch stop_watch_;
   bool ends_matter_;                 ///< before_reply() has something to do
+  std::uint64_t short_ticks_;        ///< a microsecond: the clock is not read for each task that takes less
   std::uint64_t old_ticks_;          ///< kReplyOldUs
   std::uint64_t old_ticks_patient_;  ///< kReplyOldPatientUs
   std::uint64_t tick_ns_;            ///< how long a tick is, for tell_times(): so many parts of 1 << kNsShift

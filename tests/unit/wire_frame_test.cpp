@@ -50,15 +50,11 @@ TEST(WireFrame, has_its_bytes_where_the_wire_document_puts_them) {
   EXPECT_EQ(memory[36], std::byte{10});
 }
 
-TEST(WireFrame, leaves_the_length_to_the_ring_and_begins_as_not_withdrawn) {
+TEST(WireFrame, leaves_the_words_of_the_ring_to_it) {
   alignas(8) std::array<std::byte, sizeof(FrameHeader)> memory;
   memory.fill(std::byte{0xaa});
   weft::wire::put(memory.data(), kHeader);
-  for (std::size_t i = 0; i < offsetof(FrameHeader, withdrawn); ++i)
-    EXPECT_EQ(memory[i], std::byte{0xaa}) << i;
-  for (std::size_t i = offsetof(FrameHeader, withdrawn); i < offsetof(FrameHeader, slot); ++i) {
-    EXPECT_EQ(memory[i], std::byte{0}) << i;
-  }
+  for (std::size_t i = 0; i < offsetof(FrameHeader, slot); ++i) EXPECT_EQ(memory[i], std::byte{0xaa}) << i;
 }
 
 TEST(WireFrame, is_read_back_as_it_was_written) {

@@ -164,8 +164,9 @@ void PoolCore::be_impatient() {
 
 /// All cores have a worker that is at work, so whoever else runs takes one away from it.
 bool PoolCore::is_crowded() const noexcept {
-  // Those listed as idle have nothing in hand, but for the last few.
-  return serving_.size() >= idle_.size() + cores_;
+  // Those listed as idle have nothing in hand, but for the last few; and what the leased do is between them and whoever has
+  // leased them.
+  return serving_.size() >= idle_.size() + leased_ + cores_;
 }
 
 /// And those workers do use them: one more that is woken brings nothing.
@@ -175,6 +176,11 @@ bool PoolCore::is_saturated() const noexcept { return core_use_.is_full() && is_
 /// never much.
 std::uint64_t PoolCore::window_ns() const noexcept {
   return is_saturated() && !overtaking_ && !queue_.has_shares() ? base::kWindowCrowdedNs : base::kWindowNs;
+}
+
+/// Tasks overtake each other from now on, which those that workers have are spared.
+void PoolCore::narrow_windows() noexcept {
+  for (Peer* const peer : serving_) peer->adapt_window(window_ns());
 }
 
 /// Who waits for this call by looking for its answer takes a core from a worker, while they all have enough to do without

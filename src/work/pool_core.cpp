@@ -121,7 +121,7 @@ Call& PoolCore::submit_framed(const detail::Request& request, std::uint16_t flag
   if (terms != nullptr) [[unlikely]] {
     if (request.options != nullptr) {
       call.priority = request.options->priority;
-      if (call.priority != Priority::normal) overtaking_ = true;
+      if (call.priority != Priority::normal && !std::exchange(overtaking_, true)) narrow_windows();
       call.more().heeded = request.options->stop;
     }
     set_terms(call, *terms, request.payload);

@@ -58,8 +58,11 @@ std::string describe_start_error(const wire::StartError& error);
 /// Owner: the Pool, the attendant's handlers, and the last Execution. Threads: any. Fibers: never suspended under the
 /// lock.
 class PoolCore final : public fiber::Source, public std::enable_shared_from_this<PoolCore> {
+  struct Token {};
+
  public:
   static std::shared_ptr<PoolCore> make(CoreOptions options);
+  PoolCore(Token, CoreOptions options);  ///< for make()
   ~PoolCore();
 
   /// Throws Closed, EncodingError, Exhausted. Never waits.
@@ -152,12 +155,6 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
  private:
   friend class ParentEnd;
   class Section;
-  struct Token {};
-
- public:
-  PoolCore(Token, CoreOptions options);
-
- private:
   // Data plane: pool_core.cpp.
   Call& submit_on_terms(const detail::Request& request, const detail::Route& route);
   Call& submit_framed(const detail::Request& request, std::uint16_t flags, const Terms* terms = nullptr);
@@ -274,6 +271,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   [[nodiscard]] bool is_crowded() const noexcept;
   [[nodiscard]] bool is_saturated() const noexcept;
   [[nodiscard]] std::uint64_t window_ns() const noexcept;
+  void narrow_windows() noexcept;
   [[nodiscard]] bool has_better_use_of_core(const Call& call) const noexcept;
   void be_impatient();
   void start_another();
@@ -385,6 +383,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   std::vector<Peer*> idle_;    ///< those that have nothing to do, the last that had last; and some that have
   std::vector<Peer*> askers_;  ///< read though no answer of theirs may be due: they ask for shared objects
   std::size_t cursor_ = 0;
+  std::size_t leased_ = 0;  ///< of those that serve
   Attendant::Timer check_timer_;
   std::vector<std::unique_ptr<Peer>> peers_;
   std::size_t starts_posted_ = 0;

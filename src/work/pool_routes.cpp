@@ -19,7 +19,9 @@ Call& PoolCore::submit(const detail::Request& request, const detail::Route& rout
 
 Share& PoolCore::add_share(std::size_t limit) {
   const Section section{*this};
-  return queue_.add_share(limit);
+  Share& share = queue_.add_share(limit);
+  narrow_windows();
+  return share;
 }
 
 void PoolCore::release_share(Share& share) noexcept {
@@ -129,6 +131,7 @@ std::uint64_t PoolCore::lease() {
           if (peer == nullptr) return false;
           id = peer->id;
           peer->leased = true;
+          ++leased_;
           peer->window = 0;
           peer->tasks_left = UINT64_MAX;
           std::erase(idle_, peer);
@@ -145,6 +148,7 @@ void PoolCore::end_lease(std::uint64_t worker) noexcept {
   Peer* const peer = find_peer(worker);
   if (peer == nullptr || peer->state != Peer::State::serving) return;
   peer->leased = false;
+  --leased_;
   if (peer->retire_later) return retire(*peer);
   peer->window = peer->window_min;
   if (options_.tasks_per_worker != 0) peer->tasks_left = options_.tasks_per_worker;

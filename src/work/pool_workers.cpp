@@ -265,7 +265,7 @@ void PoolCore::start_serving(Peer& peer) {
 
 void PoolCore::stop_serving(Peer& peer) noexcept {
   peer.state = Peer::State::ending;
-  std::erase(serving_, &peer);
+  if (std::erase(serving_, &peer) != 0 && peer.leased) --leased_;
   std::erase(idle_, &peer);
   std::erase(leaving_, &peer);
   peer.listed_idle = false;

@@ -35,7 +35,7 @@ inline constexpr std::uint16_t kOfOtherTypes = 8;  ///< of close: the two ends d
 
 /// A frame's fixed part, as it lies at the start of the frame; schemas/frame.fbs is the same struct for readers of
 /// the wire, and frame.cpp asserts that the two agree. `length` and `withdrawn` belong to the ring, which
-/// writes them when it publishes the frame.
+/// writes them.
 struct FrameHeader {
   std::uint32_t length = 0;
   std::uint32_t withdrawn = 0;

@@ -236,12 +236,10 @@ struct alignas(64) Call {
     }
     return big.bytes.get();
   }
-  /// Its settling is more than a word for its handle to see.
-  [[nodiscard]] bool is_watched() const noexcept {
-    return abandoned || waited_for || has_continuation || continuing || watched || timed;
-  }
   /// There is nothing to it but its value, and nobody waits for that but its handle.
-  [[nodiscard]] bool is_plain() const noexcept { return !is_watched() && !has_extra; }
+  [[nodiscard]] bool is_plain() const noexcept {
+    return !abandoned && !waited_for && !has_continuation && !continuing && !watched && !timed && !has_extra;
+  }
   [[nodiscard]] bool is_pinned() const noexcept { return timed && extra()->terms.worker != 0; }
   [[nodiscard]] const std::byte* payload() const noexcept {
     return bytes <= kShortBytes ? rest().inline_bytes : extra()->bytes.get();

@@ -23,7 +23,7 @@ bool are_supplied(const std::vector<Peer*>& workers, unsigned enough) noexcept {
   const std::uint64_t most = kShortUs * base::ticks_per_us();
   const auto is_supplied = [most](const Peer* peer) {
     // Relaxed: advice, any value does no harm.
-    return !peer->sent.empty() && peer->quiet_checks < kQuietChecks &&
+    return !peer->leased && !peer->sent.empty() && peer->quiet_checks < kQuietChecks &&
            peer->port.peer->task_ticks.load(base::relaxed) <= most;
   };
   return static_cast<std::size_t>(std::count_if(workers.begin(), workers.end(), is_supplied)) >= enough;
@@ -144,7 +144,7 @@ void PoolCore::unstick(Peer& stuck) {
   if (some_idle_peer() == nullptr) return start_another();
   std::size_t left = stuck.sent.size() - 1;
   std::size_t idle_ones = 0;
-  for (const Peer* const peer : serving_) idle_ones += peer->sent.empty() ? 1 : 0;
+  for (const Peer* const peer : serving_) idle_ones += peer->sent.empty() && !peer->leased ? 1 : 0;
   for (; idle_ones > 0 && left > 0; --idle_ones) {
     Peer* const idle = some_idle_peer();
     if (idle == nullptr) return;
@@ -178,9 +178,11 @@ std::uint64_t PoolCore::window_ns() const noexcept {
   return is_saturated() && !overtaking_ && !queue_.has_shares() ? base::kWindowCrowdedNs : base::kWindowNs;
 }
 
-/// Tasks overtake each other from now on, which those that workers have are spared.
+/// Tasks overtake each other from now on, but for those that workers have.
 void PoolCore::narrow_windows() noexcept {
-  for (Peer* const peer : serving_) peer->adapt_window(window_ns());
+  for (Peer* const peer : serving_) {
+    if (peer->window_ns > base::kWindowNs) peer->adapt_window(base::kWindowNs);
+  }
 }
 
 /// Who waits for this call by looking for its answer takes a core from a worker, while they all have enough to do without

@@ -82,7 +82,8 @@ class CalledTask final : public detail::TaskCall {
 };
 
 void run(CalledTask& task, std::uint64_t function, bool is_named) {
-  const detail::TaskEntry* const entry = find_task(function, is_named);
+  thread_local TaskFinder finder;
+  const detail::TaskEntry* const entry = finder.find(function, is_named);
   if (entry == nullptr) {
     wire::FailureReport unknown;
     unknown.kind = wire::FailureReport::Kind::unknown_task;

@@ -241,9 +241,10 @@ bool PoolCore::settle_plain(Peer& peer) noexcept {
   if (bytes < sizeof(wire::FrameHeader)) return false;
   const wire::FrameHeader header = wire::get(peer.port.in.data());
   if (header.kind != wire::Kind::value || header.flags != 0 || header.attachments != 0) return false;
-  Call* const call = calls_.find(header.slot, header.generation);
-  if (call == nullptr || call->peer != &peer || !call->is_plain() || peer.captures || !watchers_.empty())
+  if (peer.captures || !watchers_.empty()) [[unlikely]]
     return false;
+  Call* const call = calls_.find(header.slot, header.generation);
+  if (call == nullptr || call->peer != &peer || !call->is_plain()) return false;
   WEFT_FAILURE_POINT("parent.answer.before_settle");
   no_longer_sent(peer, *call);
   call->encoding = static_cast<Encoding>(header.encoding);
@@ -331,11 +332,7 @@ void PoolCore::on_answer(Peer& peer, const wire::FrameHeader& header, std::span<
   }
   if (peer.captures) [[unlikely]]
     call->more().output = peer.output->of_call(call->id);
-  // The end of settle(), without the call: most have nobody else to be told.
-  if (call->is_watched() || !watchers_.empty()) [[unlikely]]
-    return settle(*call);
-  call->phase = Phase::settled;
-  call->publish_settled();
+  settle(*call);
 }
 
 void PoolCore::settle_with(Call& call, std::exception_ptr exception) noexcept {

@@ -145,6 +145,7 @@ std::size_t PoolCore::kill(const std::string& reason) {
     peer->state = Peer::State::ending;
   }
   serving_.clear();
+  leased_ = 0;
   idle_.clear();
   leaving_.clear();
   return lost;

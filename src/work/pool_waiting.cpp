@@ -21,8 +21,8 @@ bool PoolCore::ready(Call& call) {
   return call.settled();
 }
 
-/// What drain(), settle() and take_short() do, for the one case that a task alone meets each time: its worker has nothing
-/// else, and a short value has come for it. In any other nothing is done: false.
+/// What drain(), settle() and take_short() do, for the one case that a task alone meets each time: a short value has come for
+/// it. In any other nothing is done: false. Of a call that is_alone(), asked under this very hold of the lock.
 bool PoolCore::take_at_once(Call& call, detail::ShortValue& value) noexcept {
   Peer& peer = *call.peer;
   ring::Consumer& in = peer.port.in;
@@ -49,7 +49,7 @@ bool PoolCore::take_at_once(Call& call, detail::ShortValue& value) noexcept {
 
 /// Its worker has nothing but this call, and nothing else follows from its end.
 bool PoolCore::is_alone(const Call& call) const noexcept {
-  if (call.peer == nullptr || call.phase != Phase::sent) return false;
+  if (call.peer == nullptr) return false;
   const Peer& peer = *call.peer;
   if (peer.sent.front() != &call || peer.sent.back() != &call || peer.state != Peer::State::serving)
     return false;

@@ -167,10 +167,11 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   [[gnu::always_inline]] inline bool take_at_once(Call& call, detail::ShortValue& value) noexcept;
   [[nodiscard]] inline bool is_alone(const Call& call) const noexcept;
   bool drain(Peer& peer) noexcept;
-  // Inlined, since it has one caller: half of its work would be to save and restore registers.
+  // Inlined, since each has one caller: half of its work would be to save and restore registers.
   [[gnu::always_inline]] inline bool settle_plain(Peer& peer) noexcept;
-  [[gnu::noinline]] void on_frame(Peer& peer);
-  void on_answer(Peer& peer, const wire::FrameHeader& header, std::span<const std::byte> body);
+  [[gnu::always_inline]] inline void on_frame(Peer& peer);
+  [[gnu::noinline]] void on_answer(Peer& peer, const wire::FrameHeader& header,
+                                   std::span<const std::byte> body);
   void settle(Call& call) noexcept;
   void settle_with(Call& call, std::exception_ptr exception) noexcept;
   void settle_with(Call& call, std::exception_ptr exception, std::uint64_t& count) noexcept;

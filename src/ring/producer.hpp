@@ -65,8 +65,7 @@ class Producer {
     const std::uint64_t room = consumed_seen_ + lines_;
     const std::uint64_t ahead = head_ + kPrepareLines;
     // So that the stores below find their lines at hand when their turn comes: the next lock or fence waits for them.
-    const std::uint32_t step = last_lines_;
-    for (std::uint64_t line = zeroed_; line < ahead; line += step)
+    for (std::uint64_t line = zeroed_; line < ahead; line += last_lines_)
       base::prefetch_for_writing(at(line + kPrepareLines));
     zero_up_to(ahead < room ? ahead : room);
   }
@@ -161,10 +160,11 @@ class Producer {
 
   /// The first word of every line from the head up to `position` shall be zero: a frame may begin at any of them.
   void zero_up_to(std::uint64_t position) noexcept {
-    std::uint64_t line = zeroed_;  // not the member: each store could be to it, as far as the compiler knows
+    if (zeroed_ >= position) return;
+    // Not the members: each store below could be to one of them, as far as the compiler knows.
+    std::uint64_t line = zeroed_;
     std::byte* const ring = ring_;
     const std::uint64_t mask = lines_ - 1;
-    if (line >= position) return;
     // Relaxed: the release store of the frame before carries it; the reader looks at a line only after that.
     for (; line < position; ++line)
       reinterpret_cast<FrameHead*>(ring + (line & mask) * base::kLineBytes)->length.store(0, base::relaxed);

@@ -120,13 +120,15 @@ std::optional<ProcessLook> look_at(pid_t pid) {
   return look;
 }
 
-std::optional<std::uint64_t> proportional_bytes(pid_t pid) {
+std::optional<MemoryLook> memory_of(pid_t pid) {
   std::ifstream file{path_of(pid, "smaps_rollup")};
+  MemoryLook look;
   for (std::string name; file >> name;) {
-    if (name == "Pss:") {
+    if (name == "Rss:" || name == "Pss:") {
       std::uint64_t kib = 0;
-      file >> kib;
-      return kib * 1024;
+      if (!(file >> kib)) return std::nullopt;
+      (name == "Rss:" ? look.resident_bytes : look.proportional_bytes) = kib * 1024;
+      if (name == "Pss:") return look;  // it stands behind the other
     }
     std::getline(file, name);
   }

@@ -25,13 +25,18 @@ struct ProcessLook {
   std::string name;      ///< without control characters
   std::string argument;  ///< its argv[1]
   std::chrono::nanoseconds cpu_time{0};
-  std::uint64_t resident_bytes = 0;
+  std::uint64_t resident_bytes = 0;  ///< about; see memory_of()
 };
 /// nullopt if there is no such process, or it has ended and was not reaped yet.
 std::optional<ProcessLook> look_at(pid_t pid);
 
-/// PSS, which costs the kernel a look at each page; nullopt where it does not tell.
-std::optional<std::uint64_t> proportional_bytes(pid_t pid);
+struct MemoryLook {
+  std::uint64_t resident_bytes = 0;
+  std::uint64_t proportional_bytes = 0;  ///< PSS; never more than what is resident
+};
+/// Both of one count, which costs the kernel a look at each page. What look_at() tells as resident is of another moment, and
+/// some pages per CPU behind. nullopt where the kernel does not tell.
+std::optional<MemoryLook> memory_of(pid_t pid);
 
 /// A memfd that a process holds open.
 struct HeldRegion {

@@ -172,8 +172,7 @@ class Observatory {
     program.name = process.name;
     program.pools = static_cast<std::size_t>(pools);
     program.cpu_time = process.cpu_time;
-    program.resident_bytes = process.resident_bytes;
-    program.proportional_bytes = process::proportional_bytes(process.pid);
+    measure(process, program);
     for (const HeldRegion& each : *held) {
       if (each.name != work::kParentLane) continue;
       auto lane = open_lane(process.pid, each);
@@ -204,6 +203,14 @@ class Observatory {
     if (program.problem.empty()) program.problem = fault.message;
   }
 
+  /// Its memory, for a program or worker.
+  template <class Look>
+  static void measure(const ProcessLook& process, Look& look) {
+    const auto memory = process::memory_of(process.pid);
+    look.resident_bytes = memory ? memory->resident_bytes : process.resident_bytes;
+    if (memory) look.proportional_bytes = memory->proportional_bytes;
+  }
+
   static bool is_own(const Lane& lane, const ProcessLook& process) {
     return lane.owner == static_cast<std::uint32_t>(process.inner_pid);
   }
@@ -212,8 +219,7 @@ class Observatory {
     WorkerLook worker;
     worker.pid = process.pid;
     worker.cpu_time = process.cpu_time;
-    worker.resident_bytes = process.resident_bytes;
-    worker.proportional_bytes = process::proportional_bytes(process.pid);
+    measure(process, worker);
     auto held = process::held_regions(process.pid, work::kWorkerLane);
     if (!held) {
       if (held.fault().error == ENOENT) return;  // it has just ended

@@ -9,8 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <string>
+#include <thread>
 
 namespace weft::process {
 
@@ -52,6 +57,30 @@ TEST(Proc, does_not_even_open_what_is_no_file) {
   ::unlink(path.c_str());
 }
 
+/// What a process takes between two looks must not make its share greater than the whole.
+TEST(Proc, counts_memory_of_one_moment) {
+  constexpr std::size_t kBytes = 64 << 20;
+  const base::UniqueFd region{::memfd_create("weft-swelling", MFD_CLOEXEC)};
+  ASSERT_EQ(::posix_fallocate(region.get(), 0, kBytes), 0);
+  std::atomic<bool> is_enough = false;
+  std::thread swelling{[&] {
+    while (!is_enough)
+      ::munmap(::mmap(nullptr, kBytes, PROT_READ, MAP_SHARED | MAP_POPULATE, region.get(), 0), kBytes);
+  }};
+  std::uint64_t least = ~std::uint64_t{0};
+  std::uint64_t most = 0;
+  for (int looks = 0; looks < 1000 || most - least < kBytes / 2; ++looks) {
+    auto memory = memory_of(::getpid());
+    if (!memory) break;
+    EXPECT_LE(memory->proportional_bytes, memory->resident_bytes);
+    least = std::min(least, memory->resident_bytes);
+    most = std::max(most, memory->resident_bytes);
+  }
+  is_enough = true;
+  swelling.join();
+  EXPECT_GT(most, 0U) << "the kernel tells a process of itself";
+}
+
 TEST(Proc, says_why_it_cannot) {
   auto held = held_regions(0, "weft-");
   ASSERT_FALSE(held);
@@ -60,7 +89,7 @@ TEST(Proc, says_why_it_cannot) {
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.fault().error, ENOENT);
   EXPECT_FALSE(look_at(0).has_value());
-  EXPECT_FALSE(proportional_bytes(0).has_value());
+  EXPECT_FALSE(memory_of(0).has_value());
   EXPECT_TRUE(open_modules(0).empty());
 }
 

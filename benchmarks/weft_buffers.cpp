@@ -1,5 +1,6 @@
 // A Buffer to a worker and back, its bytes untouched: only references travel, so its size should not matter.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -12,6 +13,8 @@
 namespace weft::bench {
 
 namespace {
+
+using namespace std::chrono_literals;
 
 Buffer echo(Buffer buffer) { return buffer; }
 
@@ -34,22 +37,32 @@ std::uint64_t sum_of_lines(Buffer buffer) {
   return sum;
 }
 
-// In turns a worker's reading of it and this process's own, which then runs on the worker's CPU.
+// In turns a worker's reading of it, as it comes and with busy polling, and this process's own, which then runs on the
+// worker's CPU.
 void touching(Run& run) {
-  PinnedPool pinned{run};
   Buffer buffer{kTouchedBytes};
   std::memset(buffer.writable().data(), 1, kTouchedBytes);
-  const auto in = [&](auto&& one, std::size_t figure) {
+  const auto measure = [&](auto&& one, std::size_t figure) {
     run.each(
-        400,
+        2000,
         [&] {
           if (one() != kTouchedBytes / 64) std::abort();
         },
         [] {}, figure);
   };
-  in([&] { return pinned.pool.submit<sum_of_lines>(buffer).get(); }, 0);
-  pin(run.peer_cpu());
-  in([&] { return sum_of_lines(buffer); }, 1);
+  const auto in_worker = [&](std::chrono::nanoseconds busy_poll, std::size_t figure) {
+    PoolOptions options = pool_of(1);
+    options.worker.busy_poll = busy_poll;
+    PinnedPool pinned{run, options};
+    measure([&] { return pinned.pool.submit<sum_of_lines>(buffer).get(); }, figure);
+  };
+  in_worker(0ns, 0);
+  {
+    const AffinityKept kept;
+    pin(run.peer_cpu());
+    measure([&] { return sum_of_lines(buffer); }, 2);
+  }
+  in_worker(1ms, 1);
 }
 
 void add(std::vector<Benchmark>& to, const char* name, std::size_t bytes) {
@@ -63,7 +76,11 @@ void add_buffers(std::vector<Benchmark>& to) {
   add(to, "buffer.1MiB.round_trip", 1U << 20);
   add(to, "buffer.16MiB.round_trip", 16U << 20);
   add(to, "buffer.64MiB.round_trip", 64U << 20);
-  to.push_back({{{"buffer.16MiB.touched", "ns"}, {"limit.touch.16MiB", "ns"}}, touching, true});
+  to.push_back({{{"buffer.16MiB.touched", "ns"},
+                 {"buffer.16MiB.touched.busy_poll", "ns"},
+                 {"limit.touch.16MiB", "ns"}},
+                touching,
+                true});
 }
 
 }  // namespace weft::bench

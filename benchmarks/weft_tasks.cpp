@@ -17,11 +17,15 @@
 #include "base/unique_fd.hpp"
 #include "benchmarks.hpp"
 #include "fiber/reactor.hpp"
+#include "harness/timer.hpp"
 #include "weft_pool.hpp"
+#include "work.hpp"
 
 namespace weft::bench {
 
 namespace {
+
+using namespace std::chrono_literals;
 
 constexpr std::size_t kInFlight = 256;
 constexpr int kAnswer = 42;
@@ -130,12 +134,34 @@ void parked_round_trips(Run& run) {
   }
 }
 
-// As it comes: the worker has gone to sleep, and this thread waits for the value as it likes.
-void round_trips_after_a_ms(Run& run) {
-  PinnedPool pinned{run};
+// As it comes: the worker has gone to sleep, unless it goes on looking for so long, and this thread waits for the value as it
+// likes.
+void round_trips_after_a_ms(Run& run, std::chrono::nanoseconds busy_poll) {
+  PoolOptions options = pool_of(1);
+  options.worker.busy_poll = busy_poll;
+  PinnedPool pinned{run, options};
   run.each(
       1000, [&] { keep(pinned.pool.submit<empty_task>().get()); },
       [] { std::this_thread::sleep_for(std::chrono::milliseconds{1}); });
+}
+
+// In ticks, by its own clock.
+std::uint64_t thirty_us() {
+  const std::uint64_t begin = Timer::start();
+  keep(burn(static_cast<std::uint64_t>(30 * passes_per_us())));
+  return Timer::stop() - begin;
+}
+
+// What is left of the whole when the task's own time is taken off.
+void beyond_a_task(Run& run) {
+  PinnedPool pinned{run};
+  keep(pinned.pool.submit<thirty_us>().get());  // which finds the passes
+  const std::size_t count = run.scaled(20'000);
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::uint64_t begin = Timer::start();
+    const std::uint64_t inside = pinned.pool.submit<thirty_us>().get();
+    run.span(Timer::stop() - begin - inside);
+  }
 }
 
 }  // namespace
@@ -152,7 +178,11 @@ void add_tasks(std::vector<Benchmark>& to) {
   to.push_back({{{"task.string.round_trip", "ns"}}, string_round_trips, true});
   to.push_back({{{"task.empty.pipelined", "1/s"}}, pipelined, true});
   to.push_back({{{"task.parked.round_trip", "ns"}}, parked_round_trips, true});
-  to.push_back({{{"task.after_1ms.round_trip", "ns"}}, round_trips_after_a_ms, true});
+  to.push_back(
+      {{{"task.after_1ms.round_trip", "ns"}}, [](Run& run) { round_trips_after_a_ms(run, 0ns); }, true});
+  to.push_back(
+      {{{"task.after_1ms.busy_poll", "ns"}}, [](Run& run) { round_trips_after_a_ms(run, 10ms); }, true});
+  to.push_back({{{"task.30us.beyond", "ns"}}, beyond_a_task, true});
 }
 
 }  // namespace weft::bench

@@ -93,6 +93,11 @@ struct WorkerOptions {
   /// Execution), the others run. 0: one, but more where tasks are so short that they would wait for each other's way; and
   /// any number for a Worker, which has nobody to leave them to.
   std::size_t tasks_at_once = 0;
+  /// Before it sleeps, an idle worker, and a thread or fiber that waits for a task, goes on looking for so long, an hour at the
+  /// most. What comes meanwhile is there in some 0.5 us, and not in the 10 to 40 us of a wake; it costs the time of a CPU,
+  /// which others that want to run are given. 0: they sleep after 50 us at the latest. Nobody does it while the pool has as
+  /// many workers as CPUs.
+  std::chrono::nanoseconds busy_poll{0};
   WorkerLimits limits = {};
   /// With `lines` and `capture` a worker's stdout is written line by line, as on a terminal, and when its task ends. A
   /// worker that prints faster than this program can write waits, and nobody else does.

@@ -27,7 +27,9 @@ inline constexpr std::uint64_t kGlanceUs = 100;
 
 /// A reply that nobody has read for so long is worth a wake-up of somebody who had not asked for one.
 inline constexpr std::uint64_t kReplyOldUs = 20;
-/// The same where whoever waits takes a core from a worker by it (Mode::patient). It is looked so often, and so rung when they
+/// Whoever looks for a reply reads it within so long; it is less than a wake-up costs those who ring, wake and are in the way.
+inline constexpr std::uint64_t kUnreadUs = 1;
+/// The same as kReplyOldUs where whoever waits takes a core from a worker by it (Mode::patient). It is looked so often, and so rung when they
 /// are up to twice as old: before kWindowCrowdedNs are done, so that there is work left while he waits for the core.
 inline constexpr std::uint64_t kReplyOldPatientUs = 150;
 /// How long a worker naps when its ring is full, between looks: a whole ring of replies waits, so latency is no matter.

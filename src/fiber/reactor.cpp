@@ -139,6 +139,7 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   std::uint64_t spin_limit_ns_ = base::kSpinNsMax;
   std::uint64_t spin_ns_ = 0;
   std::uint64_t spin_ticks_ = 0;
+  std::uint64_t busy_poll_ticks_ = 0;
   std::uint64_t sleeps_ = 0;
   std::size_t fds_watched_ = 0;  // by fibers that wait for them
 
@@ -162,32 +163,62 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
     while (::write(bell_.get(), &one, sizeof one) < 0 && errno == EINTR) {
     }
   }
+  bool look_for(std::uint64_t budget, const SteadyTime& until) noexcept;
+  bool busy_poll(const SteadyTime& until) noexcept;
   void sleep(const SteadyTime& until) noexcept;
+  bool rest(std::uint64_t timeout_ns) noexcept;
   void wait(std::uint64_t timeout_ns) noexcept;
 };
 
 void Reactor::Algorithm::suspend_until(const SteadyTime& until) noexcept {
   if (poll_sources() || ready()) return;
-  const std::uint64_t spin = sources_.empty() ? 0 : reactor_.spin_ticks();
-  if (spin != 0) {
-    const std::uint64_t begin = base::ticks();
-    const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
-    for (std::uint64_t now = begin; now - begin < spin; now = base::ticks()) {
-      for (int i = 0; i < 16; ++i) {
-        if (poll_sources() || ready()) {
-          reactor_.spun(true);
-          return;
-        }
-        base::spin_pause();
-      }
-      if (now - begin > alone) ::sched_yield();
-      if (std::chrono::steady_clock::now() >= until) return;
-    }
+  if (!sources_.empty()) {
+    if (look_for(reactor_.spin_ticks(), until)) return reactor_.spun(true);
+    if (busy_poll_ticks_ != 0 && busy_poll(until)) return;
+    if (std::chrono::steady_clock::now() >= until) return;
   }
   sleep(until);
 }
 
+/// True once something has come; false `budget` ticks later, or at `until`.
+bool Reactor::Algorithm::look_for(std::uint64_t budget, const SteadyTime& until) noexcept {
+  const std::uint64_t begin = base::ticks();
+  const std::uint64_t alone = base::ticks_per_us() * base::kSpinAloneUs;
+  for (std::uint64_t now = begin; now - begin < budget; now = base::ticks()) {
+    for (int i = 0; i < 16; ++i) {
+      if (poll_sources() || ready()) return true;
+      base::spin_pause();
+    }
+    if (now - begin > alone) ::sched_yield();
+    if (std::chrono::steady_clock::now() >= until) return false;
+  }
+  return false;
+}
+
+/// The same with a rest now and then, in which others are told what they would be told before a sleep, and descriptors looked
+/// at.
+bool Reactor::Algorithm::busy_poll(const SteadyTime& until) noexcept {
+  const std::uint64_t glance = base::ticks_per_us() * base::kGlanceUs;
+  const std::uint64_t begin = base::ticks();
+  while (base::ticks() - begin < busy_poll_ticks_ && std::chrono::steady_clock::now() < until) {
+    if (rest(0) || look_for(glance, until)) return true;
+  }
+  return false;
+}
+
 void Reactor::Algorithm::sleep(const SteadyTime& until) noexcept {
+  std::uint64_t timeout = kNever;
+  if (until != SteadyTime::max()) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::nanoseconds>(until - std::chrono::steady_clock::now());
+    timeout = static_cast<std::uint64_t>(std::max<std::int64_t>(0, left.count()));
+  }
+  static_cast<void>(rest(timeout));
+}
+
+/// Waits in epoll with all sources armed, for no time if something has come meanwhile. True if something has come by its
+/// end, of which only this thread's dispatcher may know.
+bool Reactor::Algorithm::rest(std::uint64_t timeout_ns) noexcept {
   // Relaxed: the fence below orders it.
   asleep_.store(true, base::relaxed);
   // SYNC reactor-notify: asleep_ stands before the look at notified_; pairs with the fence in notify().
@@ -196,22 +227,18 @@ void Reactor::Algorithm::sleep(const SteadyTime& until) noexcept {
   bool quiet = !notified_.exchange(false, base::relaxed);
   while (quiet && armed < sources_.size()) quiet = sources_[armed++].source->arm();
   if (quiet && ready_count_ == 0) {
-    std::uint64_t timeout = kNever;
-    if (until != SteadyTime::max()) {
-      const auto left =
-          std::chrono::duration_cast<std::chrono::nanoseconds>(until - std::chrono::steady_clock::now());
-      timeout = static_cast<std::uint64_t>(std::max<std::int64_t>(0, left.count()));
-    }
     const std::uint64_t begin = base::now_ns();
-    wait(timeout);
-    ++sleeps_;
-    reactor_.spun(base::now_ns() - begin < spin_limit_ns_);
+    wait(timeout_ns);
+    if (timeout_ns != 0) {
+      ++sleeps_;
+      reactor_.spun(base::now_ns() - begin < spin_limit_ns_);
+    }
   }
   // Relaxed: who still reads the older asleep_ rings once for nothing; what notified_ told of is looked for from here on.
   asleep_.store(false, base::relaxed);
-  notified_.store(false, base::relaxed);
+  const bool told = notified_.exchange(false, base::relaxed);
   for (std::size_t i = 0; i < armed; ++i) sources_[i].source->disarm();
-  static_cast<void>(poll_sources());
+  return poll_sources() || told || !quiet || ready_count_ != 0;
 }
 
 void Reactor::Algorithm::wait(std::uint64_t timeout_ns) noexcept {
@@ -396,6 +423,10 @@ void Reactor::set_spin_limit(std::uint64_t ns) noexcept {
   if (ns == algorithm_.spin_limit_ns_) return;
   algorithm_.spin_limit_ns_ = ns;
   algorithm_.set_spin(ns);
+}
+
+void Reactor::set_busy_poll(std::uint64_t ns) noexcept {
+  algorithm_.busy_poll_ticks_ = ns * base::ticks_per_us() / 1000;
 }
 
 std::uint64_t Reactor::spin_ticks() const noexcept { return algorithm_.spin_ticks_; }

@@ -108,6 +108,10 @@ class Reactor {
   /// The longest spin before sleeping, in ns; 0 where there is no core to spin on.
   void set_spin_limit(std::uint64_t ns) noexcept;
 
+  /// So many ns it goes on looking after that, while a source is attached: as if it slept and was woken again and again, so
+  /// that all is told and heard which comes with a sleep.
+  void set_busy_poll(std::uint64_t ns) noexcept;
+
   /// Ticks that a waiter may spin now, by what spinning has been worth lately on this thread.
   [[nodiscard]] std::uint64_t spin_ticks() const noexcept;
   /// To tell what it was worth: the wait ended while spinning, or it had to sleep after all.

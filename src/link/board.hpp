@@ -14,6 +14,8 @@ struct Board {
   alignas(base::kLineBytes) base::Atomic<std::uint64_t> word;
   /// The longest that an idle worker may spin now, in ns: less when there are more workers than cores to spin on.
   alignas(base::kLineBytes) base::Atomic<std::uint64_t> spin_ns_max;
+  /// How long it goes on looking after that, in ns, before it sleeps (WorkerOptions::busy_poll).
+  base::Atomic<std::uint64_t> busy_poll_ns;
 };
 
 static_assert(sizeof(Board) == 2 * base::kLineBytes && offsetof(Board, spin_ns_max) == base::kLineBytes);

@@ -33,6 +33,7 @@ struct CoreOptions {
   std::uint64_t worker_memory_bytes = 0;
   bool measure_times = false;
   std::uint32_t tasks_at_once = 1;
+  std::uint64_t busy_poll_ns = 0;
   std::size_t queue_limit = 0;
   bool looks_first = false;  ///< submit() has more to do than to send; PoolCore() finds out itself, and
   bool all_on_terms =

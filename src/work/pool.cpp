@@ -91,6 +91,8 @@ work::CoreOptions work::core_options(const WorkerOptions& worker, std::size_t li
   if (worker.start_timeout < std::chrono::nanoseconds::zero()) {
     throw ArgumentError{"WorkerOptions::start_timeout is negative: give 0 for no limit"};
   }
+  if (worker.busy_poll < std::chrono::nanoseconds::zero() || worker.busy_poll > std::chrono::hours{1})
+    throw ArgumentError{"WorkerOptions::busy_poll goes from 0, which is none, to an hour"};
   if (worker.kind > WorkerKind::caller)
     throw ArgumentError{"WorkerOptions::kind is none of exec, zygote, thread and caller"};
   if (!work::is_process(worker.kind)) require_nothing_of_a_process(worker);
@@ -102,6 +104,7 @@ work::CoreOptions work::core_options(const WorkerOptions& worker, std::size_t li
   options.kind = worker.kind;
   options.tasks_at_once = static_cast<std::uint32_t>(
       std::clamp<std::size_t>(worker.tasks_at_once, 1, std::size_t{base::kWindowMax}));
+  options.busy_poll_ns = static_cast<std::uint64_t>(worker.busy_poll.count());
   options.nesting_depth = nesting_depth();
   options.observers = observers_of_all();
   options.limit = limit;

@@ -83,6 +83,7 @@ void PoolCore::adapt_spinning() noexcept {
   if (cores_ > 1 && serving_.size() >= cores_) limit = base::kSpinNsCrowded;
   // Relaxed: advice, read now and then.
   board_->spin_ns_max.store(limit, base::relaxed);
+  board_->busy_poll_ns.store(limit == base::kSpinNsMax ? options_.busy_poll_ns : 0, base::relaxed);
 }
 
 std::size_t PoolCore::limit() const {

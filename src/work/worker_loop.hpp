@@ -106,6 +106,8 @@ class WorkerLoop final : public fiber::Source {
   /// Where memory is limited: some of it is kept for telling that a task has used up the rest.
   void keep_reserve() noexcept;
   void ring_if_behind() noexcept;
+  /// The same, but whoever looks for the answer just now is first given the time to read it.
+  void ring_if_unread() noexcept;
   /// Rings if what was unread at the last look still is; the looks are `old` ticks apart.
   void ring_if_old(doorbell::Word word, std::uint64_t now, std::uint64_t old) noexcept;
   /// Counts what was done since the clock was looked at last, for people, and gives how long each took, in ticks. Inlined:

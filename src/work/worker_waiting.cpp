@@ -57,6 +57,7 @@ void WorkerLoop::idle() {
     last_ticks_ = base::ticks();
     return;
   }
+  reactor_.set_busy_poll(parts_.board->busy_poll_ns.load(base::relaxed));  // relaxed: as in spin()
   leader_ = Leader::idle;
   idle_waker_ = reactor_.waker();
   reactor_.suspend();
@@ -109,6 +110,16 @@ void WorkerLoop::ring_if_behind() noexcept {
   if (parts_.port.out.consumed() == parts_.port.out.position()) return;
   const doorbell::Word word = parts_.port.published();
   if (word.mode() != doorbell::Mode::awake) parts_.port.ring(word);
+}
+
+void WorkerLoop::ring_if_unread() noexcept {
+  const std::uint64_t most = base::ticks_per_us() * base::kUnreadUs;
+  const std::uint64_t begin = base::ticks();
+  do {
+    for (int i = 0; i < 8; ++i) base::spin_pause();
+    if (!parts_.port.out.refresh() || parts_.port.out.consumed() == parts_.port.out.position()) return;
+  } while (base::ticks() - begin < most);
+  ring_if_behind();
 }
 
 void WorkerLoop::ring_if_old(doorbell::Word word, std::uint64_t now, std::uint64_t old) noexcept {

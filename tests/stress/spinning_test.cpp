@@ -50,6 +50,7 @@ class BoardLook {
 
   [[nodiscard]] bool found() const { return board_ != nullptr; }
   [[nodiscard]] std::uint64_t spin_ns() const { return board_->spin_ns_max.load(base::relaxed); }
+  [[nodiscard]] std::uint64_t busy_poll_ns() const { return board_->busy_poll_ns.load(base::relaxed); }
   /// Looks at the pool until the board says that.
   void until(Pool& pool, std::uint64_t spin_ns) const {
     while (this->spin_ns() != spin_ns) {
@@ -67,10 +68,11 @@ std::size_t serving(const PoolStatus& status) { return status.workers_idle + sta
 TEST(Spinning, is_short_as_long_as_there_are_as_many_workers_as_cores_or_more) {
   const std::size_t cores = process::cpus_allowed();
   if (cores == 1) GTEST_SKIP() << "nobody spins on one core";
-  Pool pool{{.limit = cores + 1, .idle_timeout = 0s}};
+  Pool pool{{.limit = cores + 1, .idle_timeout = 0s, .worker = {.busy_poll = 1ms}}};
   const BoardLook board;
   ASSERT_TRUE(board.found());
   EXPECT_EQ(board.spin_ns(), base::kSpinNsMax) << "there are no workers yet";
+  EXPECT_EQ(board.busy_poll_ns(), 1'000'000U);
   const auto grow = [&](std::size_t count) {
     std::vector<Execution<void>> held;
     while (serving(pool.status()) < count) {
@@ -81,10 +83,13 @@ TEST(Spinning, is_short_as_long_as_there_are_as_many_workers_as_cores_or_more) {
   };
   grow(cores);
   EXPECT_EQ(board.spin_ns(), base::kSpinNsCrowded);
+  EXPECT_EQ(board.busy_poll_ns(), 0U);
   grow(cores + 1);
   EXPECT_EQ(board.spin_ns(), base::kSpinNsCrowded);
   pool.resize(cores - 1);
   board.until(pool, base::kSpinNsMax);
+  static_cast<void>(pool.status());  // what writes the board has done so
+  EXPECT_EQ(board.busy_poll_ns(), 1'000'000U);
   EXPECT_LT(serving(pool.status()), cores);
 }
 

@@ -44,6 +44,7 @@ std::vector<Comparison> comparisons() {
       {"worker.start.zygote", value, "", at_most, 500e3},
       {"worker.start.zygote", ratio, "worker.start.exec", at_most, 0.25},
       {"worker.idle.pss", value, "", at_most, kMiB},
+      {"worker.idle.pss", ratio, "limit.idle.pss", nothing, 0},
       {"spatie.50_in_20.zygote", value, "", at_most, 15e6},
       {"pool.idle.ticks", value, "", at_most, 0},
       {"pool.idle.switches", value, "", at_most, 0},

@@ -1,5 +1,8 @@
 // What workers cost to start, and while they do nothing.
 
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -16,6 +19,8 @@
 #include "harness/peer.hpp"
 #include "proc.hpp"
 #include "weft_pool.hpp"
+
+extern char** environ;
 
 namespace weft::bench {
 
@@ -88,7 +93,30 @@ void whole_program(Run& run, const std::vector<std::string>& arguments) {
   });
 }
 
-// Of a small program (spatie.cpp): a worker of this one would have half of all that is being measured here.
+// An empty program, asleep until its end here.
+class Sleeper {
+ public:
+  Sleeper() {
+    std::string path = program_folder() + "/weft_bench_empty";
+    std::string word = "sleep";
+    char* arguments[] = {path.data(), word.data(), nullptr};
+    if (::posix_spawn(&pid_, path.c_str(), nullptr, nullptr, arguments, environ) != 0)
+      throw std::runtime_error{path + " could not be started"};
+  }
+  Sleeper(const Sleeper&) = delete;
+  Sleeper& operator=(const Sleeper&) = delete;
+  ~Sleeper() {
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+// Of a small program (spatie.cpp): a worker of this one would have half of all that is being measured here. And of an empty
+// program, which shares its libraries with as many others: this one, and a second of its kind.
 void idle_pss(Run& run) {
   const std::string command = "'" + program_folder() + "/weft_bench_spatie' exec 1 1 idle";
   std::FILE* const output = ::popen(command.c_str(), "r");
@@ -97,6 +125,10 @@ void idle_pss(Run& run) {
   const int read = std::fscanf(output, "%lf", &bytes);
   if (::pclose(output) != 0 || read != 1) throw std::runtime_error{command + " failed"};
   run.value(bytes);
+  const Sleeper other;
+  const Sleeper empty;
+  std::this_thread::sleep_for(milliseconds{100});
+  run.value(static_cast<double>(pss_bytes(empty.pid())), 1);
 }
 
 // Tasks long enough that one worker cannot do them all, until each has done one.
@@ -163,7 +195,7 @@ void add_workers(std::vector<Benchmark>& to) {
     add("50_in_50", {"50", "50", "true"});
     add("10_of_10_to_30_ms", {"10", "20", "sleep"});
   }
-  to.push_back({{{"worker.idle.pss", "bytes"}}, idle_pss, false});
+  to.push_back({{{"worker.idle.pss", "bytes"}, {"limit.idle.pss", "bytes"}}, idle_pss, false});
   to.push_back({{{"pool.idle.ticks", "ticks"}, {"pool.idle.switches", "switches"}},
                 [](Run& run) { idle(run, 8, milliseconds{10'000}); },
                 false});

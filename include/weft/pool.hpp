@@ -94,9 +94,9 @@ struct WorkerOptions {
   /// any number for a Worker, which has nobody to leave them to.
   std::size_t tasks_at_once = 0;
   /// Before it sleeps, an idle worker, and a thread or fiber that waits for a task, goes on looking for so long, an hour at the
-  /// most. What comes meanwhile is there in some 0.5 us, and not in the 10 to 40 us of a wake; it costs the time of a CPU,
-  /// which others that want to run are given. 0: they sleep after 50 us at the latest. Nobody does it while the pool has as
-  /// many workers as CPUs.
+  /// most. What comes meanwhile is there in 1 to 3 us, and not in the 10 to 80 us of a wake; it costs the time of a CPU, which
+  /// others that want to run are given. 0: they sleep after some 50 us. Nobody does it while the pool has as many workers as
+  /// CPUs. While somebody does, another thread's submit() takes some 1 us more.
   std::chrono::nanoseconds busy_poll{0};
   WorkerLimits limits = {};
   /// With `lines` and `capture` a worker's stdout is written line by line, as on a terminal, and when its task ends. A

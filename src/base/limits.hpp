@@ -22,7 +22,8 @@ inline constexpr std::uint64_t kSpinAloneUs = 3;
 /// Descriptors that a peer was sent and whose frames it has not read yet; half as many in one value.
 inline constexpr std::size_t kDescriptorsUnderWayMax = 128;
 
-/// How long a thread that is never at rest lets its fibers' descriptors be, between looks of half a microsecond.
+/// How long a thread that is never at rest lets its fibers' descriptors be, between looks of half a microsecond; and how long
+/// one that busy polls puts off what it does at rest.
 inline constexpr std::uint64_t kGlanceUs = 100;
 
 /// A reply that nobody has read for so long is worth a wake-up of somebody who had not asked for one.

@@ -41,8 +41,8 @@ class WaitEstimate {
   static constexpr std::int64_t kLateNs = 20'000;
   /// Nothing shorter is slept by the clock.
   static constexpr std::int64_t kShortestNs = 50'000;
-  /// With it, looking takes some 200 us at the worst.
-  static constexpr std::int64_t kDeviationNsMax = 20'000;
+  /// With it, looking takes some 360 us at the worst.
+  static constexpr std::int64_t kDeviationNsMax = 60'000;
   static constexpr std::int64_t kStepNs = 5'000;
   std::int64_t mean_ = 0;
   std::int64_t deviation_ = 0;

@@ -40,6 +40,8 @@ namespace {
 /// This thread's reactor, while its scheduler lives.
 thread_local Reactor* tls_reactor = nullptr;
 
+std::uint64_t ticks_of(std::uint64_t ns) noexcept { return ns * base::ticks_per_us() / 1000; }
+
 SteadyTime steady_time(std::uint64_t ns) noexcept {
   return SteadyTime{
       std::chrono::nanoseconds{static_cast<std::int64_t>(std::min<std::uint64_t>(ns, INT64_MAX))}};
@@ -109,7 +111,7 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   }
   void set_spin(std::uint64_t ns) noexcept {
     spin_ns_ = ns;
-    spin_ticks_ = ns * base::ticks_per_us() / 1000;
+    spin_ticks_ = ticks_of(ns);
   }
   [[nodiscard]] bool poll_sources() noexcept {
     bool any = false;
@@ -139,7 +141,6 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   std::uint64_t spin_limit_ns_ = base::kSpinNsMax;
   std::uint64_t spin_ns_ = 0;
   std::uint64_t spin_ticks_ = 0;
-  std::uint64_t busy_poll_ticks_ = 0;
   std::uint64_t sleeps_ = 0;
   std::size_t fds_watched_ = 0;  // by fibers that wait for them
 
@@ -165,6 +166,7 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
   }
   bool look_for(std::uint64_t budget, const SteadyTime& until) noexcept;
   bool busy_poll(const SteadyTime& until) noexcept;
+  [[nodiscard]] std::uint64_t busy_poll_ticks() const noexcept;
   void sleep(const SteadyTime& until) noexcept;
   bool rest(std::uint64_t timeout_ns) noexcept;
   void wait(std::uint64_t timeout_ns) noexcept;
@@ -173,8 +175,9 @@ class Reactor::Algorithm final : public fibers::algo::algorithm {
 void Reactor::Algorithm::suspend_until(const SteadyTime& until) noexcept {
   if (poll_sources() || ready()) return;
   if (!sources_.empty()) {
+    const std::uint64_t begin = base::ticks();
     if (look_for(reactor_.spin_ticks(), until)) return reactor_.spun(true);
-    if (busy_poll_ticks_ != 0 && busy_poll(until)) return;
+    if (busy_poll(until)) return reactor_.spun(base::ticks() - begin < ticks_of(spin_limit_ns_));
     if (std::chrono::steady_clock::now() >= until) return;
   }
   sleep(until);
@@ -195,15 +198,21 @@ bool Reactor::Algorithm::look_for(std::uint64_t budget, const SteadyTime& until)
   return false;
 }
 
-/// The same with a rest now and then, in which others are told what they would be told before a sleep, and descriptors looked
-/// at.
+/// The same with rests, in which others are told what they would be told before a sleep, and descriptors are looked at.
 bool Reactor::Algorithm::busy_poll(const SteadyTime& until) noexcept {
   const std::uint64_t glance = base::ticks_per_us() * base::kGlanceUs;
   const std::uint64_t begin = base::ticks();
-  while (base::ticks() - begin < busy_poll_ticks_ && std::chrono::steady_clock::now() < until) {
+  while (base::ticks() - begin < busy_poll_ticks() && std::chrono::steady_clock::now() < until) {
     if (rest(0) || look_for(glance, until)) return true;
   }
   return false;
+}
+
+/// Of the source that asks for most.
+std::uint64_t Reactor::Algorithm::busy_poll_ticks() const noexcept {
+  std::uint64_t most_ns = 0;
+  for (const Attached& each : sources_) most_ns = std::max(most_ns, each.source->busy_poll_ns());
+  return ticks_of(most_ns);
 }
 
 void Reactor::Algorithm::sleep(const SteadyTime& until) noexcept {
@@ -423,10 +432,6 @@ void Reactor::set_spin_limit(std::uint64_t ns) noexcept {
   if (ns == algorithm_.spin_limit_ns_) return;
   algorithm_.spin_limit_ns_ = ns;
   algorithm_.set_spin(ns);
-}
-
-void Reactor::set_busy_poll(std::uint64_t ns) noexcept {
-  algorithm_.busy_poll_ticks_ = ns * base::ticks_per_us() / 1000;
 }
 
 std::uint64_t Reactor::spin_ticks() const noexcept { return algorithm_.spin_ticks_; }

@@ -36,13 +36,16 @@ class Source {
   virtual bool arm() noexcept = 0;
   /// The thread is awake again.
   virtual void disarm() noexcept = 0;
+  /// So many ns it should go on looking, after its spin, before it sleeps: as if it slept and was woken again and again, so
+  /// that all is told and heard which comes with a sleep. Asked again and again, too.
+  [[nodiscard]] virtual std::uint64_t busy_poll_ns() const noexcept { return 0; }
 
  protected:
   ~Source() = default;
 };
 
 /// The scheduler of one thread's fibers: runs what is ready; when nothing is, looks at its sources, spins for a short,
-/// adaptive while, and sleeps in epoll.
+/// adaptive while, longer if a source asks for that, and sleeps in epoll.
 ///
 /// Owner: its thread; made by the first current() there, gone with the thread. Threads: only its own, but for
 /// Waker::wake(). Crash: nothing of it is shared.
@@ -107,10 +110,6 @@ class Reactor {
 
   /// The longest spin before sleeping, in ns; 0 where there is no core to spin on.
   void set_spin_limit(std::uint64_t ns) noexcept;
-
-  /// So many ns it goes on looking after that, while a source is attached: as if it slept and was woken again and again, so
-  /// that all is told and heard which comes with a sleep.
-  void set_busy_poll(std::uint64_t ns) noexcept;
 
   /// Ticks that a waiter may spin now, by what spinning has been worth lately on this thread.
   [[nodiscard]] std::uint64_t spin_ticks() const noexcept;

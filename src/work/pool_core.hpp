@@ -142,7 +142,6 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   [[nodiscard]] std::int64_t pid_of(std::uint64_t worker) noexcept;
   /// The ids of those that take tasks.
   [[nodiscard]] std::vector<std::uint64_t> workers();
-
   [[nodiscard]] CoreStatus status();
 
   /// Sends a worker what the shared objects have for it.
@@ -151,6 +150,7 @@ class PoolCore final : public fiber::Source, public std::enable_shared_from_this
   bool poll() noexcept override;
   bool arm() noexcept override;
   void disarm() noexcept override;
+  [[nodiscard]] std::uint64_t busy_poll_ns() const noexcept override;
 
  private:
   friend class ParentEnd;

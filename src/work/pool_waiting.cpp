@@ -115,7 +115,6 @@ void PoolCore::attach_to(fiber::Reactor& reactor) {
   }
   // Relaxed: advice, any value does no harm.
   reactor.set_spin_limit(is_well_supplied ? 0 : board_->spin_ns_max.load(base::relaxed));
-  reactor.set_busy_poll(board_->busy_poll_ns.load(base::relaxed));
   reactor.attach(*this, waiter_bell_.get(), bell_id_);
 }
 
@@ -147,10 +146,8 @@ bool PoolCore::wait(Call& call, std::uint64_t deadline_ns, detail::ShortValue* v
   reactor.set_spin_limit(spin_ns);
   if (!reactor.others_ready() && spin(call, reactor, deadline_ns, value, reactor.spin_ticks())) return true;
   const std::uint64_t begin = base::now_ns();
-  const std::uint64_t busy_poll_ns = board_->busy_poll_ns.load(base::relaxed);  // relaxed: as above
-  reactor.set_busy_poll(busy_poll_ns);
   // Where there are cores to spin on, by the clock first, a little before it will settle.
-  bool is_early = spin_ns == base::kSpinNsMax && busy_poll_ns == 0;
+  bool is_early = spin_ns == base::kSpinNsMax && busy_poll_ns() == 0;
   for (;;) {
     const fiber::Waker waker = reactor.waker();
     std::uint64_t until = deadline_ns;
@@ -254,6 +251,11 @@ bool PoolCore::arm() noexcept {
   unstick_all();
   wake_sleepers();
   return true;
+}
+
+std::uint64_t PoolCore::busy_poll_ns() const noexcept {
+  // Relaxed: advice, any value does no harm.
+  return board_->busy_poll_ns.load(base::relaxed);
 }
 
 /// A worker whose tasks are all suspended sleeps though it has frames in hand, and was not looked at when it got the last.

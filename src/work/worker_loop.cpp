@@ -243,8 +243,7 @@ void WorkerLoop::after_reply() noexcept {
   own.task_ticks.store(task_ticks_ | 1, base::relaxed);
   tell_done();
   if (took > old_ticks_) [[unlikely]] {
-    if (word.mode() == doorbell::Mode::lazy) ring_if_unread();
-    if (word.mode() == doorbell::Mode::patient) ring_if_behind();
+    if (word.can_wait()) word.mode() == doorbell::Mode::lazy ? ring_if_unread() : ring_if_behind();
   } else if (word.mode() == doorbell::Mode::patient) [[unlikely]] {
     ring_if_old(word, last_ticks_, old_ticks_patient_);
   }

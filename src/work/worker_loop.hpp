@@ -53,6 +53,7 @@ class WorkerLoop final : public fiber::Source {
   bool poll() noexcept override;
   bool arm() noexcept override;
   void disarm() noexcept override;
+  [[nodiscard]] std::uint64_t busy_poll_ns() const noexcept override;
 
  private:
   friend class Asker;

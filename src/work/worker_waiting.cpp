@@ -57,7 +57,6 @@ void WorkerLoop::idle() {
     last_ticks_ = base::ticks();
     return;
   }
-  reactor_.set_busy_poll(parts_.board->busy_poll_ns.load(base::relaxed));  // relaxed: as in spin()
   leader_ = Leader::idle;
   idle_waker_ = reactor_.waker();
   reactor_.suspend();
@@ -104,6 +103,11 @@ bool WorkerLoop::arm() noexcept {
 }
 
 void WorkerLoop::disarm() noexcept { sleeper_.disarm(); }
+
+std::uint64_t WorkerLoop::busy_poll_ns() const noexcept {
+  // Relaxed: advice, any value does no harm.
+  return parts_.board->busy_poll_ns.load(base::relaxed);
+}
 
 void WorkerLoop::ring_if_behind() noexcept {
   if (!parts_.port.out.refresh()) return;

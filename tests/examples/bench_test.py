@@ -156,7 +156,7 @@ class Options(Bench):
         for name in ("limit.bounce", "limit.eventfd_pair", "limit.posix_spawn", "ring.round_trip", "ring.one_way",
                      "task.empty.round_trip", "task.string.round_trip", "task.empty.pipelined",
                      "task.parked.round_trip", "buffer.64KiB.round_trip", "buffer.64MiB.round_trip",
-                     "worker.start.exec", "worker.idle.pss", "pool.idle.ticks", "pool.idle.switches",
+                     "worker.start.exec", "worker.idle.pss", "limit.idle.pss", "pool.idle.ticks", "pool.idle.switches",
                      "task.thread.round_trip", "task.after_1ms.round_trip", "buffer.16MiB.touched", "map.1us.of_ideal",
                      "map.empty", "two_workers.1us.of_ideal", "queue.bytes_each", "queue.drain",
                      "channel.round_trip", "channel.stream", "channel.stream_to_task", "priority.high.latency", "fairness.trickle.latency", "shared.mutex.lock_unlock",

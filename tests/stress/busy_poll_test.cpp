@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <latch>
@@ -59,7 +60,10 @@ class Silence final : public fiber::Source {
   bool poll() noexcept override { return false; }
   bool arm() noexcept override { return ++armed_ > 0; }
   void disarm() noexcept override { --armed_; }
+  [[nodiscard]] std::uint64_t busy_poll_ns() const noexcept override { return asks_ns; }
   [[nodiscard]] bool is_armed() const { return armed_ != 0; }
+
+  std::atomic<std::uint64_t> asks_ns{kLongNs};
 
  private:
   int armed_ = 0;
@@ -68,11 +72,7 @@ class Silence final : public fiber::Source {
 
 class BusyReactor : public testing::Test {
  protected:
-  void SetUp() override {
-    reactor.set_spin_limit(base::kSpinNsMax);
-    reactor.set_busy_poll(kLongNs);
-  }
-  void TearDown() override { reactor.set_busy_poll(0); }
+  void SetUp() override { reactor.set_spin_limit(base::kSpinNsMax); }
   fiber::Reactor& reactor = fiber::Reactor::current();
   Silence silence;
 };
@@ -87,11 +87,30 @@ TEST_F(BusyReactor, keeps_time_without_a_sleep) {
 }
 
 TEST_F(BusyReactor, sleeps_when_it_is_over) {
-  reactor.set_busy_poll(1'000'000);
+  silence.asks_ns = 1'000'000;
   const std::uint64_t sleeps = reactor.sleeps();
   reactor.sleep_until(base::now_ns() + 100'000'000);
   EXPECT_GT(reactor.sleeps(), sleeps);
   EXPECT_FALSE(silence.is_armed());
+}
+
+TEST_F(BusyReactor, sleeps_when_it_is_no_longer_asked_for) {
+  const std::uint64_t sleeps = reactor.sleeps();
+  std::thread enough{[&] {
+    std::this_thread::sleep_for(5ms);
+    silence.asks_ns = 0;
+  }};
+  reactor.sleep_until(base::now_ns() + 100'000'000);
+  enough.join();
+  EXPECT_GT(reactor.sleeps(), sleeps);
+}
+
+TEST_F(BusyReactor, does_for_the_source_that_asks_for_most) {
+  Silence modest;
+  modest.asks_ns = 0;
+  const std::uint64_t sleeps = reactor.sleeps();
+  reactor.sleep_until(base::now_ns() + 5'000'000);
+  EXPECT_EQ(reactor.sleeps(), sleeps);
 }
 
 TEST_F(BusyReactor, hears_of_descriptors) {
@@ -132,6 +151,7 @@ class BusyPollOf : public testing::TestWithParam<WorkerKind> {
   static PoolOptions options() {
     PoolOptions made = contract::pool_of(GetParam());
     made.worker.busy_poll = kLong;
+    made.idle_timeout = 0s;  // nobody looks after the pool now and then
     return made;
   }
 };

@@ -129,8 +129,10 @@ void parked_round_trips(Run& run) {
         std::this_thread::sleep_for(std::chrono::milliseconds{2});
         discourage(reactor);
       });
-  if (reactor.sleeps() - sleeps < calls * 9 / 10) {
-    throw std::runtime_error{"task.parked.round_trip: the waiting thread did not sleep"};
+  const std::uint64_t slept = reactor.sleeps() - sleeps;
+  if (slept < calls * 9 / 10) {
+    throw std::runtime_error{"task.parked.round_trip: the waiting thread slept in " + std::to_string(slept) +
+                             " of " + std::to_string(calls) + " calls"};
   }
 }
 

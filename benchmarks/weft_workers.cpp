@@ -1,8 +1,5 @@
 // What workers cost to start, and while they do nothing.
 
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -19,8 +16,6 @@
 #include "harness/peer.hpp"
 #include "proc.hpp"
 #include "weft_pool.hpp"
-
-extern char** environ;
 
 namespace weft::bench {
 
@@ -93,28 +88,6 @@ void whole_program(Run& run, const std::vector<std::string>& arguments) {
   });
 }
 
-// An empty program, asleep until its end here.
-class Sleeper {
- public:
-  Sleeper() {
-    std::string path = program_folder() + "/weft_bench_empty";
-    std::string word = "sleep";
-    char* arguments[] = {path.data(), word.data(), nullptr};
-    if (::posix_spawn(&pid_, path.c_str(), nullptr, nullptr, arguments, environ) != 0)
-      throw std::runtime_error{path + " could not be started"};
-  }
-  Sleeper(const Sleeper&) = delete;
-  Sleeper& operator=(const Sleeper&) = delete;
-  ~Sleeper() {
-    ::kill(pid_, SIGKILL);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
-
- private:
-  pid_t pid_ = -1;
-};
-
 // Of a small program (spatie.cpp): a worker of this one would have half of all that is being measured here. And of an empty
 // program, which shares its libraries with as many others: this one, and a second of its kind.
 void idle_pss(Run& run) {
@@ -125,8 +98,9 @@ void idle_pss(Run& run) {
   const int read = std::fscanf(output, "%lf", &bytes);
   if (::pclose(output) != 0 || read != 1) throw std::runtime_error{command + " failed"};
   run.value(bytes);
-  const Sleeper other;
-  const Sleeper empty;
+  const std::string sleeper = program_folder() + "/weft_bench_empty";
+  const Spawned other{sleeper, {"sleep"}};
+  const Spawned empty{sleeper, {"sleep"}};
   std::this_thread::sleep_for(milliseconds{100});
   run.value(static_cast<double>(pss_bytes(empty.pid())), 1);
 }

@@ -49,11 +49,22 @@ pid_t spawn(const std::string& path, const posix_spawn_file_actions_t* actions,
   return pid;
 }
 
+pid_t spawn(const std::string& path, const std::vector<std::string>& arguments) {
+  std::vector<std::string> all{path};
+  all.insert(all.end(), arguments.begin(), arguments.end());
+  return spawn(path, nullptr, all);
+}
+
 int wait_for(pid_t pid) noexcept {
   int status = 0;
   while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
   return status;
+}
+
+void kill_and_wait(pid_t pid) noexcept {
+  ::kill(pid, SIGKILL);
+  wait_for(pid);
 }
 
 }  // namespace
@@ -89,10 +100,12 @@ Peer::Peer(std::string_view name, std::initializer_list<int> fds, int cpu) {
 
 Peer::~Peer() { end(); }
 
-void Peer::end() noexcept {
-  ::kill(pid_, SIGKILL);
-  wait_for(pid_);
-}
+void Peer::end() noexcept { kill_and_wait(pid_); }
+
+Spawned::Spawned(const std::string& path, const std::vector<std::string>& arguments)
+    : pid_{spawn(path, arguments)} {}
+
+Spawned::~Spawned() { kill_and_wait(pid_); }
 
 void add_peer(std::string_view name, PeerMain peer_main) { peers().emplace(name, peer_main); }
 
@@ -113,9 +126,7 @@ void become_peer(int argc, char** argv) {
 }
 
 bool spawn_and_wait(const std::string& path, const std::vector<std::string>& arguments) {
-  std::vector<std::string> all{path};
-  all.insert(all.end(), arguments.begin(), arguments.end());
-  return wait_for(spawn(path, nullptr, all)) == 0;
+  return wait_for(spawn(path, arguments)) == 0;
 }
 
 std::string program_folder() { return std::filesystem::read_symlink("/proc/self/exe").parent_path(); }

@@ -37,7 +37,20 @@ void add_peer(std::string_view name, PeerMain peer_main);
 /// To be called before anything else reads the arguments: in a peer it runs it and never returns.
 void become_peer(int argc, char** argv);
 
-/// Starts `path` without arguments, waits for its end and returns whether it exited with 0. Throws std::system_error.
+/// Another program, from its start to its destruction, which kills it. Throws std::system_error if it cannot be started.
+class Spawned {
+ public:
+  Spawned(const std::string& path, const std::vector<std::string>& arguments);
+  Spawned(const Spawned&) = delete;
+  Spawned& operator=(const Spawned&) = delete;
+  ~Spawned();
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+
+ private:
+  pid_t pid_ = -1;
+};
+
+/// Starts `path`, waits for its end and returns whether it exited with 0. Throws std::system_error.
 bool spawn_and_wait(const std::string& path, const std::vector<std::string>& arguments = {});
 
 /// The folder that this program lies in.

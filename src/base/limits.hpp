@@ -30,8 +30,8 @@ inline constexpr std::uint64_t kGlanceUs = 100;
 inline constexpr std::uint64_t kReplyOldUs = 20;
 /// Whoever looks for a reply reads it within so long; it is less than a wake-up costs those who ring, wake and are in the way.
 inline constexpr std::uint64_t kUnreadUs = 1;
-/// The same as kReplyOldUs where whoever waits takes a core from a worker by it (Mode::patient). It is looked so often, and so rung when they
-/// are up to twice as old: before kWindowCrowdedNs are done, so that there is work left while he waits for the core.
+/// What kReplyOldUs is where whoever waits takes a core from a worker by it (Mode::patient). It is looked so often, and so
+/// rung when they are up to twice as old: before kWindowCrowdedNs are done, so that there is work left while he waits for it.
 inline constexpr std::uint64_t kReplyOldPatientUs = 150;
 /// How long a worker naps when its ring is full, between looks: a whole ring of replies waits, so latency is no matter.
 inline constexpr std::uint64_t kFullRingNapNs = 100'000;

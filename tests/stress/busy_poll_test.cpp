@@ -143,9 +143,6 @@ TEST_F(BusyReactor, misses_no_waker_of_another_thread) {
 
 class BusyPollOf : public testing::TestWithParam<WorkerKind> {
  protected:
-  void SetUp() override {
-    if (process::cpus_allowed() == 1) GTEST_SKIP() << "nobody looks on one core";
-  }
   static PoolOptions options() {
     PoolOptions made = contract::pool_of(GetParam());
     made.worker.busy_poll = kLong;
@@ -154,17 +151,19 @@ class BusyPollOf : public testing::TestWithParam<WorkerKind> {
   }
 };
 
+/// On one core whoever looked would keep the other from it: there they sleep, and the values come all the same.
 TEST_P(BusyPollOf, gives_values_and_lets_nobody_sleep) {
+  const bool may_look = process::cpus_allowed() > 1;
   Pool pool{options()};
   EXPECT_EQ(pool.submit<halved>(2).get(), 1);
   const std::uint64_t sleeps = fiber::Reactor::current().sleeps();
   for (int i = 0; i < 20; ++i) {
     std::this_thread::sleep_for(1ms);
-    while (!is_awake()) {
+    while (may_look && !is_awake()) {
     }
     EXPECT_EQ(pool.submit<after_5_ms>(i).get(), i);
   }
-  EXPECT_EQ(fiber::Reactor::current().sleeps(), sleeps);
+  EXPECT_EQ(fiber::Reactor::current().sleeps() == sleeps, may_look);
   pool.shutdown();
 }
 
